@@ -1,0 +1,3 @@
+"""The kernels, built for the platform's baseline."""
+
+include "kernels.pxi"

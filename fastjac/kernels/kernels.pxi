@@ -1,0 +1,49 @@
+# The whole of the kernels: v2.pyx, v3.pyx, v4.pyx and baseline.pyx include this file and differ
+# only in the flags that setup.py compiles them with.
+#
+# Each build exports `table`, a capsule with the function pointers of api.pxd, and `activations`,
+# the names in the order of their codes. The other Python functions are doors for the tests.
+
+from cpython.pycapsule cimport PyCapsule_New
+
+from fastjac.kernels.api cimport N_ACTIVATIONS, kernels_t
+
+ctypedef fused real:
+    float
+    double
+
+include "activations.pxi"
+include "scale.pxi"
+include "softmax.pxi"
+include "layout.pxi"
+
+cdef kernels_t functions
+
+
+cdef int fill_table() except -1:
+    functions.f64.scale_rows = scale_rows[double]
+    functions.f32.scale_rows = scale_rows[float]
+    functions.f64.scale_columns = scale_columns[double]
+    functions.f32.scale_columns = scale_columns[float]
+    functions.f64.fill_rows = fill_rows[double]
+    functions.f32.fill_rows = fill_rows[float]
+    functions.f64.copy_block = copy_block[double]
+    functions.f32.copy_block = copy_block[float]
+    functions.f64.form_softmax = form_softmax[double]
+    functions.f32.form_softmax = form_softmax[float]
+    functions.f64.form_log_softmax = form_log_softmax[double]
+    functions.f32.form_log_softmax = form_log_softmax[float]
+    functions.f64.apply_softmax = apply_softmax[double]
+    functions.f32.apply_softmax = apply_softmax[float]
+    functions.f64.apply_log_softmax_forward = apply_log_softmax_forward[double]
+    functions.f32.apply_log_softmax_forward = apply_log_softmax_forward[float]
+    functions.f64.apply_log_softmax_reverse = apply_log_softmax_reverse[double]
+    functions.f32.apply_log_softmax_reverse = apply_log_softmax_reverse[float]
+    return 0
+
+
+fill_table()
+activations = fill_activations(&functions)
+table = PyCapsule_New(&functions, "fastjac.kernels.table", NULL)
+
+include "doors.pxi"
