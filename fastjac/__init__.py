@@ -1,0 +1,9 @@
+"""Exact Jacobians of feed-forward neural networks, fast enough for the inside of a simulation."""
+
+from fastjac._config import show_config
+from fastjac._version import __version__
+from fastjac.activations import ACTIVATIONS
+from fastjac.network import Layer, Network
+from fastjac.planning import Plan
+
+__all__ = ["ACTIVATIONS", "Layer", "Network", "Plan", "__version__", "show_config"]

@@ -1,0 +1,144 @@
+"""Checks and conversions of what a caller passes: the one place where arrays are validated.
+
+The methods of a network come here with everything but a plain point. Below this file, arrays are
+contiguous, aligned, of the network's dtype and of the right shape.
+"""
+
+import math
+import operator
+import os
+
+import numpy as np
+
+
+def as_points(x, n, name):
+    """`x` as a base-class array of shape (..., n) of a real dtype; neither copied nor cast if it is one.
+
+    Raises
+    ------
+    TypeError
+        If `x` is masked, or of a dtype that is not an integer or a float of up to 64 bits.
+    ValueError
+        If `x` has no dimensions, is ragged, or its last dimension is not `n`.
+    """
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name}: expected a plain array, got a masked array; fill or drop its masked entries")
+    if not isinstance(x, np.ndarray) and hasattr(x, "__dlpack__"):
+        x = _from_dlpack(x)
+    x = np.asarray(x)
+    if x.dtype.kind not in "iuf":
+        raise TypeError(f"{name}: expected real numbers, got dtype {x.dtype}")
+    if x.dtype.kind == "f" and x.dtype.itemsize > 8:
+        raise TypeError(f"{name}: expected float64 or a lower precision, got dtype {x.dtype}; cast it first")
+    if x.ndim == 0:
+        raise ValueError(f"{name}: expected shape (..., {n}), got a scalar")
+    if x.shape[-1] != n:
+        raise ValueError(f"{name}: expected shape (..., {n}), got {x.shape}")
+    return x
+
+
+def _from_dlpack(x):
+    try:
+        return np.from_dlpack(x)
+    except (BufferError, RuntimeError):
+        # On another device, or with a gradient to be recorded: its own __array__ says what to do.
+        return x
+
+
+def broadcast_leading(x, v, name):
+    """The leading dimensions that those of `x` and `v` broadcast to."""
+    try:
+        return np.broadcast_shapes(x.shape[:-1], v.shape[:-1])
+    except ValueError:
+        raise ValueError(
+            f"{name}: expected leading dimensions that broadcast with those of x, {x.shape[:-1]}, "
+            f"got {v.shape[:-1]}"
+        ) from None
+
+
+def contiguous(x, leading, dtype, outputs):
+    """`x` C-contiguous, aligned, in native `dtype`, with these leading dimensions, apart from `outputs`.
+
+    Copied only if needed.
+    """
+    if x.shape[:-1] != leading:
+        x = np.broadcast_to(x, leading + x.shape[-1:])
+    x = np.require(x, dtype, ["C", "A"])
+    if any(np.may_share_memory(x, output) for output in outputs):
+        x = x.copy()
+    return x
+
+
+def new_result(shape, dtype):
+    """An array for a result; MemoryError with the size if there is no room for it."""
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError, OverflowError):
+        nbytes = math.prod(shape) * dtype.itemsize
+        raise MemoryError(f"no room for a result of shape {shape}, {dtype}: {nbytes:,} bytes") from None
+
+
+def check_result(out, shape, dtype, name):
+    """Raise unless `out` can take a result of this shape and dtype.
+
+    Raises
+    ------
+    TypeError
+        If `out` is no plain array or of another dtype or byte order.
+    ValueError
+        If its shape is another, if it is read-only, or if some of its elements share memory.
+    """
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"{name}: expected an array, got {type(out).__name__}")
+    if out.dtype != dtype or not out.dtype.isnative:
+        raise TypeError(f"{name}: expected dtype {dtype}, got {out.dtype.str if out.dtype.kind == 'f' else out.dtype}")
+    if out.shape != shape:
+        raise ValueError(f"{name}: expected shape {shape}, got {out.shape}")
+    if not out.flags.writeable:
+        raise ValueError(f"{name}: expected a writeable array, got a read-only one")
+    if not _elements_are_apart(out):
+        raise ValueError(f"{name}: expected an array whose elements are apart, got strides {out.strides}: overlap")
+
+
+def _elements_are_apart(out):
+    """Whether each stride steps over all that the smaller ones reach: sufficient, not necessary."""
+    reach = out.itemsize
+    for stride, n in sorted((abs(stride), n) for stride, n in zip(out.strides, out.shape) if n > 1):
+        if stride < reach:
+            return False
+        reach += stride * (n - 1)
+    return True
+
+
+def element_strides(out, n_leading):
+    """Strides in elements of `out` seen as (points, *core), or None if it cannot be seen so in place."""
+    axes = [(n, stride) for n, stride in zip(out.shape[:n_leading], out.strides) if n != 1]
+    for (_, outer), (n, inner) in zip(axes, axes[1:]):
+        if outer != n * inner:
+            return None
+    strides = (axes[-1][1] if axes else 0, *out.strides[n_leading:])
+    if not out.flags.aligned or any(stride % out.itemsize for stride in strides):
+        return None
+    return tuple(stride // out.itemsize for stride in strides)
+
+
+def n_workers(workers):
+    """Number of threads for `workers=`: SciPy's convention, −1 being all cores that the process may use."""
+    try:
+        n = operator.index(workers)
+    except TypeError:
+        raise TypeError(f"workers: expected an integer, got {type(workers).__name__}") from None
+    if n == -1:
+        return n_cores()
+    if n < 1:
+        raise ValueError(f"workers: expected a positive number or -1 for all cores, got {n}")
+    return n
+
+
+def n_cores():
+    """Cores that this process may use."""
+    if hasattr(os, "process_cpu_count"):
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,319 @@
+"""Layer and Network: what F is. Immutable, validated when made."""
+
+from types import MappingProxyType
+
+import numpy as np
+
+from fastjac import activations, render
+from fastjac._program import Program
+from fastjac.planning import check_order
+
+ENGINES = ("auto", "blas")
+
+# Largest dimension that every BLAS can be told.
+MAX_WIDTH = 2**31 - 1
+
+PICKLE_VERSION = 1
+
+
+class Layer:
+    """One layer, a = f(h) with h = Wᵀ x + b.
+
+    Its Jacobian is D Wᵀ, with D = diag(f'(h)) for an activation that works unit by unit, and the
+    dense matrix of the activation's derivative for softmax and log_softmax.
+
+    Parameters
+    ----------
+    W : array_like, shape (n_in, n_out)
+        Weights. float32 is kept, integers and all other floats become float64. Copied.
+    b : array_like, shape (n_out,), optional
+        Bias, zero if not given. Copied.
+    activation : str
+        A name or an alias of `fastjac.ACTIVATIONS`; case and underscores do not matter.
+    **parameters
+        Parameters of the activation, scalars or arrays with one value per unit.
+
+    Attributes
+    ----------
+    W, b : numpy.ndarray
+        Read-only.
+    activation : str
+        Canonical name.
+    parameters : mapping
+        Name to value, with the defaults filled in.
+    n_in, n_out : int
+
+    Raises
+    ------
+    TypeError
+        If W or b is not real, or a parameter is unknown or missing.
+    ValueError
+        If shapes do not fit, a number is not finite, or the activation is unknown.
+
+    Examples
+    --------
+    >>> import fastjac as fj
+    >>> layer = fj.Layer([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], activation="tanh")
+    >>> layer.n_in, layer.n_out
+    (2, 3)
+    """
+
+    __slots__ = ("W", "activation", "b", "kernel", "parameters")
+
+    def __init__(self, W, b=None, activation="identity", **parameters):
+        W = _as_weights(W, "W", 2)
+        b = None if b is None else _as_weights(b, "b", 1)
+        n_out = W.shape[1]
+        if b is not None and b.shape != (n_out,):
+            raise ValueError(f"b: expected shape ({n_out},), got {b.shape}")
+        entry = activations.find(activation)
+        kernel, parameters, rows = activations.parameter_rows(entry, parameters, n_out)
+        rows.flags.writeable = False
+        set_slot = object.__setattr__
+        set_slot(self, "W", W)
+        set_slot(self, "b", b)
+        set_slot(self, "activation", entry.name)
+        set_slot(self, "parameters", MappingProxyType(parameters))
+        set_slot(self, "kernel", (kernel, entry.kind, rows))
+
+    def __setattr__(self, name, value):
+        raise AttributeError(f"a Layer is immutable: {name} cannot be set")
+
+    __delattr__ = None
+
+    @property
+    def n_in(self):
+        """Number of inputs."""
+        return self.W.shape[0]
+
+    @property
+    def n_out(self):
+        """Number of units."""
+        return self.W.shape[1]
+
+    def __repr__(self):
+        parameters = "".join(f", {name}={_brief(value)}" for name, value in self.parameters.items())
+        return f"Layer({self.n_in} -> {self.n_out}, {self.activation!r}{parameters})"
+
+    def __reduce__(self):
+        return _make_layer, (PICKLE_VERSION, self.W, self.b, self.activation, dict(self.parameters))
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+class Network(Program):
+    """A feed-forward network F = f_L ∘ A_L ∘ … ∘ f_1 ∘ A_1 with A_k(a) = W_kᵀ a + b_k.
+
+    ``net(x)`` is its value, ``net.jacobian(x)`` its exact Jacobian
+    J = D_L W_Lᵀ ⋯ D_1 W_1ᵀ, D_k = diag(f_k'(h_k)) at the pre-activation h_k = W_kᵀ a_{k−1} + b_k.
+
+    Parameters
+    ----------
+    layers : sequence of Layer, or of tuples (W, b, activation)
+        From the input to the output.
+    dtype : {float32, float64}, optional
+        In which the network computes; that of the weights if not given (float64 where they differ).
+    engine : {"auto", "blas"}
+        Which code computes; "auto" chooses, and there is one to choose from.
+    order : {"auto", "forward", "reverse"} or nested tuples
+        Order of the products of a Jacobian: the cheapest, one of the two sweeps, or a bracketing of
+        layer numbers such as ``((4, 3), (2, 1))``.
+
+    Attributes
+    ----------
+    n_in, n_out, n_params : int
+    widths : tuple of int
+        (n_0, …, n_L).
+    layers : tuple of Layer
+    dtype : numpy.dtype
+    engine : str
+    order : str or tuple
+
+    Raises
+    ------
+    TypeError
+        If a layer or the dtype is of another kind.
+    ValueError
+        If there is no layer, layers do not fit, a weight is not finite in `dtype`, or `engine` or
+        `order` is unknown.
+
+    Notes
+    -----
+    A network is immutable, may be shared by threads, and can be pickled. Results of batches of
+    different sizes agree within rounding, not always bit by bit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastjac as fj
+    >>> net = fj.Network([
+    ...     fj.Layer([[1.0, -1.0], [2.0, 0.5]], [0.0, 1.0], "relu"),
+    ...     fj.Layer([[1.0], [3.0]]),
+    ... ])
+    >>> net.jacobian(np.array([1.0, 1.0]))
+    array([[-2. ,  3.5]])
+    """
+
+    __slots__ = ()
+
+    def __init__(self, layers, *, dtype=None, engine="auto", order="auto"):
+        layers = tuple(_as_layer(layer, k) for k, layer in enumerate(_as_sequence(layers), 1))
+        if not layers:
+            raise ValueError("layers: expected at least one layer, got none")
+        for k in range(1, len(layers)):
+            if layers[k].n_in != layers[k - 1].n_out:
+                raise ValueError(
+                    f"layer {k + 1}: expected {layers[k - 1].n_out} inputs, the width of layer {k}, "
+                    f"got W of shape {layers[k].W.shape}"
+                )
+        dtype = _as_dtype(dtype, layers)
+        for k, layer in enumerate(layers, 1):
+            _check_finite(layer, k, dtype)
+        if engine not in ENGINES:
+            raise ValueError(f"engine: expected one of {', '.join(map(repr, ENGINES))}, got {engine!r}")
+        check_order(order, len(layers))
+        self._pack(layers, dtype, "blas", order)
+
+    @property
+    def n_params(self):
+        """Number of weights and biases."""
+        return sum(layer.W.size + (0 if layer.b is None else layer.b.size) for layer in self.layers)
+
+    def formula(self, symbolic=False):
+        """LaTeX of F and of its Jacobian, factor by factor.
+
+        Parameters
+        ----------
+        symbolic : bool
+            Whether to write f_k and W_k only, without widths and names of activations.
+
+        Returns
+        -------
+        str
+        """
+        return render.formula(self.layers, symbolic=symbolic)
+
+    def diagram(self, style="auto", jacobian=True):
+        """Picture of the network as SVG.
+
+        Parameters
+        ----------
+        style : {"auto", "full", "compact"}
+            Every neuron and connection, one box per layer, or the first where it is legible.
+        jacobian : bool
+            Whether the factors of the Jacobian stand under the layers.
+
+        Returns
+        -------
+        str
+        """
+        return render.diagram(self.layers, style=style, jacobian=jacobian)
+
+    def __repr__(self):
+        if not self.layers:
+            return f"<{type(self).__name__} without layers: __init__ was not called>"
+        head = f"Network {'-'.join(map(str, self.widths))}, {self.dtype}, engine {self.engine}"
+        return f"{head}\n{render.table(self.layers)}"
+
+    def _repr_html_(self):
+        return render.html(self.layers)
+
+    def _repr_latex_(self):
+        return f"$${self.formula()}$$"
+
+    def __reduce__(self):
+        return _make_network, (PICKLE_VERSION, self.layers, self.dtype.name, self.engine, self.order)
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+def _make_layer(version, W, b, activation, parameters):
+    _check_pickle_version(version)
+    return Layer(W, b, activation, **parameters)
+
+
+def _make_network(version, layers, dtype, engine, order):
+    _check_pickle_version(version)
+    return Network(layers, dtype=dtype, engine=engine, order=order)
+
+
+def _check_pickle_version(version):
+    if version > PICKLE_VERSION:
+        raise ValueError(
+            f"pickle: expected format version {PICKLE_VERSION} or older, got {version}, written by a newer fastjac"
+        )
+
+
+def _as_sequence(layers):
+    if isinstance(layers, Layer):
+        raise TypeError("layers: expected a sequence of layers, got a single Layer")
+    try:
+        return list(layers)
+    except TypeError:
+        raise TypeError(f"layers: expected a sequence of layers, got {type(layers).__name__}") from None
+
+
+def _as_layer(layer, k):
+    if isinstance(layer, Layer):
+        return layer
+    if not (isinstance(layer, tuple) and 1 <= len(layer) <= 3):
+        raise TypeError(f"layer {k}: expected a Layer or a tuple (W, b, activation), got {type(layer).__name__}")
+    try:
+        return Layer(*layer)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"layer {k}: {error}") from None
+
+
+def _as_weights(array, name, ndim):
+    """A read-only C-ordered float32 or float64 copy."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name}: expected a plain array, got a masked array")
+    array = np.asarray(array)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        raise TypeError(f"{name}: expected float64 or a lower precision, got dtype {array.dtype}; cast it first")
+    if array.ndim != ndim:
+        raise ValueError(f"{name}: expected {ndim} dimension{'s' * (ndim > 1)}, got shape {array.shape}")
+    if 0 in array.shape:
+        raise ValueError(f"{name}: expected at least one unit and one input, got shape {array.shape}")
+    if max(array.shape) > MAX_WIDTH:
+        raise ValueError(f"{name}: expected dimensions of at most {MAX_WIDTH}, got shape {array.shape}")
+    array = np.array(array, np.float32 if array.dtype == np.float32 else np.float64, order="C")
+    if not np.isfinite(array).all():
+        index = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+        raise ValueError(f"{name}: expected finite numbers, got {array[index]} at index {index}")
+    array.flags.writeable = False
+    return array
+
+
+def _as_dtype(dtype, layers):
+    if dtype is None:
+        return np.result_type(*(array for layer in layers for array in (layer.W, layer.b) if array is not None))
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in (np.float32, np.float64) or not found.isnative:
+        raise TypeError(f"dtype: expected float32 or float64, got {dtype!r}")
+    return found
+
+
+def _check_finite(layer, k, dtype):
+    """Raise if a number of the layer overflows in `dtype`."""
+    largest = np.finfo(dtype).max
+    for name, array in (("W", layer.W), ("b", layer.b), *layer.parameters.items()):
+        if array is not None and not isinstance(array, str) and np.abs(array).max() > largest:
+            raise ValueError(f"layer {k}: {name} has a number that is not finite in {dtype}")
+
+
+def _brief(value):
+    return repr(value) if np.ndim(value) == 0 else f"array of {np.size(value)}"

@@ -1,0 +1,439 @@
+"""Order of the chain J = A_L ⋯ A_1 with A_k = D_k W_kᵀ: cost model, dynamic programming, Plan.
+
+A block is the product A_j ⋯ A_i of neighbouring factors. It is held in one of two orientations,
+normal (rows are outputs of layer j) or transposed (rows are inputs of layer i), and grows by
+
+* a reverse step, normal block · A_i: one product with the constant W_iᵀ for all points of a tile;
+* a forward step, A_j · transposed block: one product with the constant W_j for all points of a tile;
+* a meeting of two blocks, which differ from point to point: one product a point.
+
+Every bracketing of the chain is made of these three.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Longest chain for which every bracketing is considered. Beyond, the two sweeps and every single
+# meeting point are: the dynamic programming grows with the third power of the number of layers.
+N_LAYERS_EXHAUSTIVE = 64
+
+# Bytes of a tile's workspace: within the L2 cache of current cores, with room for the weights.
+TILE_NBYTES = 256 * 1024
+
+NORMAL, TRANSPOSED = 0, 1
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """What a plan is charged for, in units of one multiply-add of a large product.
+
+    Attributes
+    ----------
+    stacked : float
+        A multiply-add in a product with a constant weight, shared by the points of a tile.
+    separate : float
+        A multiply-add in a product of two blocks of one point.
+    call : float
+        A product, whatever its size; a stacked one is shared by the tile.
+    element : float
+        Scaling or moving one element of a block.
+    """
+
+    stacked: float = 1.0
+    separate: float = 1.2
+    call: float = 2000.0
+    element: float = 4.0
+
+
+MULTIPLY_ADDS = CostModel(stacked=1, separate=1, call=0, element=0)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation of a plan, on blocks in slots of the workspace; slot −1 is the result.
+
+    Attributes
+    ----------
+    kind : {"form", "reverse", "forward", "meet", "transpose"}
+    layer : int
+        Index of the layer whose weight is used, from 0; −1 where none is.
+    n_rows, n_inner, n_cols : int
+        Shape of the product, (n_rows, n_inner) @ (n_inner, n_cols); n_inner is 0 without a product.
+    left, right, out : int
+        Slots; −1 in `left` and `right` where there is no operand.
+    left_transposed, right_transposed, out_transposed : bool
+        Orientation of the blocks.
+    """
+
+    kind: str
+    layer: int
+    n_rows: int
+    n_inner: int
+    n_cols: int
+    left: int
+    right: int
+    out: int
+    left_transposed: bool
+    right_transposed: bool
+    out_transposed: bool
+
+    @property
+    def multiply_adds(self):
+        """Multiply-adds of the product, for one point."""
+        return self.n_rows * self.n_inner * self.n_cols
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a Jacobian is computed: the bracketing, its steps, and what they cost.
+
+    ``str(plan)`` prints it. The plan that is printed is the plan that runs.
+
+    Attributes
+    ----------
+    widths : tuple of int
+        n_0, …, n_L.
+    batch : bool
+        Whether it is the plan for several points or the one for a single point.
+    steps : tuple of Step
+        What runs, in order.
+    slots : tuple of int
+        Elements of each slot of the workspace, for one point.
+    multiply_adds, multiply_adds_forward, multiply_adds_reverse : int
+        Multiply-adds for one point in the products of this plan and of the two pure sweeps.
+    n_points_per_tile : int
+        Points that are computed together.
+    workspace_nbytes : int
+        Memory of one worker beyond arguments and results.
+    engine, dtype : str
+        Which engine runs it, for which floating-point type.
+    """
+
+    widths: tuple
+    batch: bool
+    steps: tuple
+    slots: tuple
+    n_points_per_tile: int
+    workspace_nbytes: int
+    engine: str
+    dtype: str
+
+    @property
+    def multiply_adds(self):
+        return sum(step.multiply_adds for step in self.steps)
+
+    @property
+    def multiply_adds_forward(self):
+        n = self.widths
+        return sum(n[0] * n[k - 1] * n[k] for k in range(2, len(n)))
+
+    @property
+    def multiply_adds_reverse(self):
+        n = self.widths
+        return sum(n[-1] * n[k] * n[k - 1] for k in range(len(n) - 2, 0, -1))
+
+    @property
+    def bracketing(self):
+        """The order as text, such as ``((A4 A3)(A2 A1))``."""
+        texts = {}
+        for step in self.steps:
+            name = f"A{step.layer + 1}"
+            if step.kind == "form":
+                text = name
+            elif step.kind == "reverse":
+                text = f"({texts[step.left]} {name})"
+            elif step.kind == "forward":
+                text = f"({name} {texts[step.right]})"
+            elif step.kind == "meet":
+                text = f"({texts[step.left]} {texts[step.right]})"
+            else:
+                text = texts[step.left]
+            texts[step.out] = text
+        return texts[-1].replace(") (", ")(")
+
+    def __str__(self):
+        sweep = {"reverse": "reverse sweep", "forward": "forward sweep"}
+        products = {step.kind for step in self.steps if step.multiply_adds}
+        name = sweep[products.pop()] if len(products) == 1 and products <= set(sweep) else "meeting blocks"
+        if len(self.widths) == 2:
+            name = "one factor, no product"
+        lines = [
+            f"Plan of {'-'.join(map(str, self.widths))} for {'a batch' if self.batch else 'one point'}, "
+            f"engine {self.engine}, {self.dtype}",
+            f"  J = {_shorten(self.bracketing)}    with A_k = D_k W_kᵀ: {name}",
+            "  multiply-adds per point",
+            f"    this plan      {self.multiply_adds:>16,}",
+            f"    forward sweep  {self.multiply_adds_forward:>16,}",
+            f"    reverse sweep  {self.multiply_adds_reverse:>16,}",
+            f"  points per tile  {self.n_points_per_tile:>16,}",
+            f"  workspace        {self.workspace_nbytes:>16,} bytes per worker",
+            "  steps",
+        ]
+        texts = [_describe(step) for step in self.steps]
+        if len(texts) > 20:
+            texts[10:-10] = [f"… {len(texts) - 20} more"]
+        return "\n".join(lines + [f"    {text}" for text in texts])
+
+
+def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", cost_model=None):
+    """Plan the Jacobian of a network of these widths.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        n_0, …, n_L.
+    batch : bool
+        Whether tiles of several points are computed, or a single point.
+    order : {"auto", "forward", "reverse"} or nested tuples
+        The bracketing; nested tuples name the layers from 1, the last one first:
+        ``((4, 3), (2, 1))`` is (A4 A3)(A2 A1). "auto" takes the cheapest of all.
+    itemsize : int
+        Bytes of a number.
+    cost_model : CostModel, optional
+        What the plan is charged for.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ValueError
+        If `order` is not a bracketing of this chain.
+    """
+    widths = tuple(widths)
+    choices = _choose(widths, batch, order, cost_model or CostModel())
+    steps, slots = _emit(widths, choices)
+    n_elements = sum(widths[1:]) + 2 * max(widths) + sum(slots)
+    n_points = max(1, min(TILE_NBYTES // (n_elements * itemsize), 2**31 // max(widths) ** 2)) if batch else 1
+    return Plan(widths, batch, steps, slots, n_points, n_points * n_elements * itemsize, engine,
+                "float64" if itemsize == 8 else "float32")
+
+
+def check_order(order, n_layers):
+    """Raise ValueError unless `order` is "auto", "forward", "reverse" or a bracketing of L layers."""
+    if isinstance(order, str):
+        if order not in ("auto", "forward", "reverse"):
+            raise ValueError(f"order: expected 'auto', 'forward', 'reverse' or nested tuples, got {order!r}")
+    elif _splits(order)[0] != (1, n_layers):
+        raise ValueError(
+            f"order: expected a bracketing of the layers {n_layers} to 1, such as "
+            f"{'((4, 3), (2, 1))' if n_layers == 4 else 'nested pairs of layer numbers'}, got {order!r}"
+        )
+
+
+# Choices map a block (i, j, orientation), layers from 1, to how it is made:
+#   ("form",), ("reverse",), ("forward",) or ("meet", s, orientation of s+1..j, orientation of i..s).
+
+
+def _choose(n, batch, order, cost):
+    n_layers = len(n) - 1
+    check_order(order, n_layers)
+    if order == "reverse" or n_layers == 1:
+        return _sweep_choices(n_layers, 1, n_layers, NORMAL)
+    if order == "forward":
+        return _sweep_choices(n_layers, 1, n_layers, TRANSPOSED)
+    if order == "auto" and n_layers > N_LAYERS_EXHAUSTIVE:
+        return _choose_meeting_point(n, batch, cost)
+    splits = None if order == "auto" else _splits(order)[1]
+    return _choose_bracketing(n, batch, splits, cost)
+
+
+def _sweep_choices(n_layers, i, j, orientation):
+    """One sweep over the layers i..j."""
+    if orientation == NORMAL:
+        choices = {(k, j, NORMAL): ("reverse",) for k in range(i, j)}
+        choices[j, j, NORMAL] = ("form",)
+    else:
+        choices = {(i, k, TRANSPOSED): ("forward",) for k in range(i + 1, j + 1)}
+        choices[i, i, TRANSPOSED] = ("form",)
+    if (i, j, orientation) == (1, n_layers, TRANSPOSED):
+        choices[1, n_layers, NORMAL] = ("transpose",)
+    return choices
+
+
+class _Costs:
+    """The cost model applied to the steps of one chain."""
+
+    def __init__(self, n, batch, cost):
+        self.n, self.cost = n, cost
+        self.separate = cost.separate if batch else cost.stacked
+        self.stacked_call = 0.0 if batch else cost.call
+
+    def form(self, i):
+        return self.cost.element * self.n[i] * self.n[i - 1]
+
+    def reverse(self, i, j):
+        """Block (i+1..j) becomes (i..j)."""
+        n = self.n
+        return n[j] * n[i] * (self.cost.element + self.cost.stacked * n[i - 1]) + self.stacked_call
+
+    def forward(self, i, j):
+        """Block (i..j−1) becomes (i..j)."""
+        n = self.n
+        return n[i - 1] * n[j] * (self.cost.element + self.cost.stacked * n[j - 1]) + self.stacked_call
+
+    def meet(self, i, s, j):
+        n = self.n
+        return self.separate * n[j] * n[s] * n[i - 1] + self.cost.call
+
+    def transpose(self):
+        return self.cost.element * self.n[0] * self.n[-1]
+
+
+def _choose_bracketing(n, batch, splits, cost):
+    """Dynamic programming over blocks; `splits`, where given, fixes the split of each block."""
+    n_layers, costs = len(n) - 1, _Costs(n, batch, cost)
+    best, choices = {}, {}
+    for i in range(1, n_layers + 1):
+        for orientation in (NORMAL, TRANSPOSED):
+            best[i, i, orientation], choices[i, i, orientation] = costs.form(i), ("form",)
+    blocks = [(i, i + n - 1) for n in range(2, n_layers + 1) for i in range(1, n_layers - n + 2)]
+    for i, j in blocks if splits is None else sorted(splits, key=lambda block: block[1] - block[0]):
+        candidates = {NORMAL: [], TRANSPOSED: []}
+        for s in range(i, j) if splits is None else (splits[i, j],):
+            left = min((NORMAL, TRANSPOSED), key=lambda o: best[s + 1, j, o])
+            right = min((NORMAL, TRANSPOSED), key=lambda o: best[i, s, o])
+            total = best[s + 1, j, left] + best[i, s, right] + costs.meet(i, s, j)
+            for orientation in (NORMAL, TRANSPOSED):
+                candidates[orientation].append((total, ("meet", s, left, right)))
+            if s == i:
+                candidates[NORMAL].append((best[i + 1, j, NORMAL] + costs.reverse(i, j), ("reverse",)))
+            if s == j - 1:
+                candidates[TRANSPOSED].append((best[i, j - 1, TRANSPOSED] + costs.forward(i, j), ("forward",)))
+        if (i, j) == (1, n_layers) and candidates[TRANSPOSED]:
+            turned = min(candidates[TRANSPOSED], key=lambda candidate: candidate[0])
+            candidates[NORMAL].append((turned[0] + costs.transpose(), ("transpose",)))
+        for orientation in (NORMAL, TRANSPOSED):
+            # On equal cost a sweep goes before a meeting: it has fewer, larger products.
+            best[i, j, orientation], choices[i, j, orientation] = min(
+                candidates[orientation], key=lambda candidate: (candidate[0], candidate[1][0] == "meet")
+            )
+    return choices
+
+
+def _choose_meeting_point(n, batch, cost):
+    """The cheapest of the two sweeps and of every single meeting point, in linear time."""
+    n_layers, costs = len(n) - 1, _Costs(n, batch, cost)
+    reverse = sum(costs.reverse(i, n_layers) for i in range(1, n_layers)) + costs.form(n_layers)
+    forward = sum(costs.forward(1, j) for j in range(2, n_layers + 1)) + costs.form(1) + costs.transpose()
+    # Blocks grow outwards from the meeting point: forward to the output, reverse to the input. The
+    # width n_s multiplies every product of both, so that only the sums of n_k n_{k−1} are needed.
+    best, choices = reverse, _sweep_choices(n_layers, 1, n_layers, NORMAL)
+    if forward < best:
+        best, choices = forward, _sweep_choices(n_layers, 1, n_layers, TRANSPOSED)
+    pair = [0.0] + [n[k] * n[k - 1] for k in range(1, n_layers + 1)]
+    total, below = sum(pair), 0.0
+    for s in range(1, n_layers):
+        below += pair[s]
+        products = n[s] * (below - pair[s] + total - below - pair[s + 1])
+        elements = n[s] * (sum(n[s + 1 :]) + sum(n[:s]))
+        candidate = (
+            cost.stacked * products + cost.element * elements + costs.meet(1, s, n_layers)
+            + (n_layers - 2) * costs.stacked_call
+        )
+        if candidate < best:
+            best = candidate
+            choices = _sweep_choices(0, s + 1, n_layers, TRANSPOSED) | _sweep_choices(0, 1, s, NORMAL)
+            choices[1, n_layers, NORMAL] = ("meet", s, TRANSPOSED, NORMAL)
+    return choices
+
+
+def _splits(order):
+    """The block (i, j) that nested tuples cover, and the split of each block in them."""
+    if isinstance(order, int):
+        return (order, order), {}
+    if not (isinstance(order, tuple) and len(order) == 2):
+        raise ValueError(f"order: expected pairs of layer numbers or of pairs, got {order!r}")
+    (left, left_splits), (right, right_splits) = map(_splits, order)
+    if left[0] != right[1] + 1:
+        raise ValueError(f"order: layers {left[0]} and {right[1]} are not neighbours, later one first")
+    block = right[0], left[1]
+    return block, left_splits | right_splits | {block: right[1]}
+
+
+def _emit(n, choices):
+    """The steps that make the block (1..L), and the sizes of the slots that they use."""
+    n_layers = len(n) - 1
+    steps, slot_sizes, free, done = [], [], [], []
+
+    def take(size):
+        if free:
+            slot = free.pop()
+            slot_sizes[slot] = max(slot_sizes[slot], size)
+        else:
+            slot = len(slot_sizes)
+            slot_sizes.append(size)
+        return slot
+
+    # An explicit stack: a chain of a thousand layers is deeper than Python's recursion.
+    todo = [((1, n_layers, NORMAL), False)]
+    while todo:
+        block, operands_ready = todo.pop()
+        i, j, orientation = block
+        how = choices[block]
+        operands = _operands(block, how)
+        if not operands_ready:
+            todo.append((block, True))
+            todo.extend((operand, False) for operand in reversed(operands))
+            continue
+        slots = [done.pop() for _ in operands][::-1]
+        is_result = block == (1, n_layers, NORMAL)
+        out = -1 if is_result else take(n[j] * n[i - 1])
+        steps.append(_step(n, block, how, operands, slots, out))
+        free.extend(slots)
+        done.append(out)
+    return tuple(steps), tuple(slot_sizes)
+
+
+def _operands(block, how):
+    i, j, _ = block
+    match how:
+        case ("form",):
+            return ()
+        case ("reverse",):
+            return ((i + 1, j, NORMAL),)
+        case ("forward",):
+            return ((i, j - 1, TRANSPOSED),)
+        case ("transpose",):
+            return ((i, j, TRANSPOSED),)
+        case (_, s, left, right):
+            return ((s + 1, j, left), (i, s, right))
+
+
+def _step(n, block, how, operands, slots, out):
+    i, j, orientation = block
+    transposed = orientation == TRANSPOSED
+    match how[0]:
+        case "form":
+            rows, cols = (n[i - 1], n[i]) if transposed else (n[i], n[i - 1])
+            return Step("form", i - 1, rows, 0, cols, -1, -1, out, False, False, transposed)
+        case "reverse":
+            return Step("reverse", i - 1, n[j], n[i], n[i - 1], slots[0], -1, out, False, False, False)
+        case "forward":
+            return Step("forward", j - 1, n[i - 1], n[j - 1], n[j], -1, slots[0], out, False, True, True)
+        case "transpose":
+            return Step("transpose", -1, n[0], 0, n[-1], slots[0], -1, out, True, False, False)
+    s = how[1]
+    return Step("meet", -1, n[j], n[s], n[i - 1], slots[0], slots[1], out,
+                operands[0][2] == TRANSPOSED, operands[1][2] == TRANSPOSED, transposed)
+
+
+def _describe(step):
+    k = step.layer + 1
+    out = "J" if step.out < 0 else f"block {step.out}"
+    if step.kind == "form":
+        return f"{out} ← D{k} W{k}ᵀ" + ("  (held transposed)" if step.out_transposed else "")
+    if step.kind == "transpose":
+        return f"{out} ← block {step.left} turned"
+    shape = f"({step.n_rows}×{step.n_inner})({step.n_inner}×{step.n_cols})"
+    if step.kind == "reverse":
+        return f"{out} ← block {step.left} · D{k} W{k}ᵀ  {shape}"
+    if step.kind == "forward":
+        return f"{out} ← D{k} W{k}ᵀ · block {step.right}  {shape}"
+    return f"{out} ← block {step.left} · block {step.right}  {shape}"
+
+
+def _shorten(text, limit=72):
+    return text if len(text) <= limit else f"{text[: limit // 2]} … {text[-limit // 2 :]}"
