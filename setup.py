@@ -64,6 +64,7 @@ extensions += [
     extension("fastjac.kernels.dispatch", kernel_sources),
     extension("fastjac._blas"),
     extension("fastjac._engine_blas", kernel_sources),
+    extension("fastjac._tiles", kernel_sources),
     extension("fastjac._program", kernel_sources),
 ]
 

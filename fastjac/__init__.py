@@ -3,7 +3,8 @@
 from fastjac._config import show_config
 from fastjac._version import __version__
 from fastjac.activations import ACTIVATIONS
-from fastjac.network import Layer, Network
+from fastjac.layer import Layer
+from fastjac.network import Network
 from fastjac.planning import Plan
 
 __all__ = ["ACTIVATIONS", "Layer", "Network", "Plan", "__version__", "show_config"]

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastjac.network import Layer
+from fastjac.layer import Layer
 from fastjac.planning import Plan
 
 class Program:

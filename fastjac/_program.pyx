@@ -11,14 +11,16 @@ import numpy as np
 cimport cython
 cimport numpy as cnp
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
-from libc.stdint cimport uintptr_t
 
 from fastjac import _arguments, _workers
 from fastjac._blas cimport load_blas
 from fastjac._engine_blas cimport (
     DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, REVERSE, SOFTMAX, TRANSPOSE, UNIT,
-    compute_jacobian, compute_value, layer_t, network_t, plan_t, pull_weights, push_direction, scatter,
-    step_t, strides_t,
+    layer_t, network_t, plan_t, step_t,
+)
+from fastjac._tiles cimport (
+    JACOBIAN, JVP, STACK_NBYTES, VALUE, VALUE_AND_JACOBIAN, VJP, call_t, multiply_adds, needs_plan,
+    operation, run_tiles, run_tiles_on_stack, target_t, workspace_nbytes,
 )
 from fastjac.kernels.dispatch cimport current_kernels
 
@@ -27,36 +29,14 @@ from fastjac.planning import TILE_NBYTES, make_plan
 
 cnp.import_array()
 
-ctypedef fused real:
-    float
-    double
-
-cdef enum operation:
-    VALUE, JACOBIAN, VALUE_AND_JACOBIAN, JVP, VJP
-
-# Where one result of a batch goes. `data` is NULL where it is not asked for.
-ctypedef struct target_t:
-    char* data
-    bint strided
-    strides_t strides
-
-# A batch: operands (n_points, n), contiguous, and targets.
-ctypedef struct call_t:
-    operation what
-    const char* x
-    const char* v
-    target_t value
-    target_t product
-
-cdef enum:
-    ALIGNMENT = 64
-    # Workspaces up to this size stand on the stack.
-    STACK_NBYTES = 16384
-
-# Multiply-adds above which releasing the GIL for one point is worth its price: some microseconds.
+# Multiply-adds above which releasing the GIL is worth its price: some microseconds.
 cdef Py_ssize_t GIL_MULTIPLY_ADDS = 100_000
 # Multiply-adds of a piece of a batch, after which signals are looked at: some milliseconds.
 cdef Py_ssize_t PIECE_MULTIPLY_ADDS = 20_000_000
+
+cdef enum:
+    # Most dimensions that NumPy has had (64 since 2.0), and one more for the Jacobian.
+    MAX_NDIM = 64
 
 cdef object ONE = 1
 cdef dict STEP_KINDS = {
@@ -91,8 +71,9 @@ cdef class Program:
     cdef readonly str engine
     cdef readonly object order
     cdef readonly str simd
-    # Points of a tile where no plan is needed.
-    cdef Py_ssize_t value_tile
+    cdef Py_ssize_t n_last              # n_L
+    cdef Py_ssize_t value_tile          # points of a tile where no plan is needed
+    cdef Py_ssize_t costs[VJP + 1]      # multiply-adds of one point for each operation
     # NumPy arrays that the layers point into, and the plans as Python sees them.
     cdef list arrays
     cdef object python_plans
@@ -140,7 +121,10 @@ cdef class Program:
             self.net.max_width = max(self.net.max_width, packed.n_out)
         self.net.n_values = n_values + 2 * self.net.max_width
         self.value_tile = max(1, TILE_NBYTES // (self.net.n_values * self.dtype.itemsize))
+        self.n_last = layers[len(layers) - 1].n_out
         self.net.n_layers = len(layers)
+        self.costs[<int>VALUE] = multiply_adds(&self.net, NULL, VALUE)
+        self.costs[<int>JVP] = self.costs[<int>VJP] = multiply_adds(&self.net, NULL, JVP)
 
     cdef const void* keep(self, array) except? NULL:
         array = np.ascontiguousarray(array, self.dtype)
@@ -156,6 +140,8 @@ cdef class Program:
         ]
         self.pack_plan(plans[0], &self.point_plan)
         self.pack_plan(plans[1], &self.batch_plan)
+        self.costs[<int>JACOBIAN] = multiply_adds(&self.net, &self.batch_plan, JACOBIAN)
+        self.costs[<int>VALUE_AND_JACOBIAN] = self.costs[<int>JACOBIAN]
         self.python_plans = plans
         return 0
 
@@ -204,7 +190,7 @@ cdef class Program:
     def n_out(self):
         """Number of outputs, n_L."""
         self.require_ready()
-        return self.net.layers[self.net.n_layers - 1].n_out
+        return self.n_last
 
     @property
     def widths(self):
@@ -263,9 +249,9 @@ cdef class Program:
             If there is no room for the result.
         """
         cdef cnp.ndarray y
-        if out is None and workers is ONE and self.is_plain_point(x):
-            y = self.new_vector(self.net.layers[self.net.n_layers - 1].n_out)
-            self.compute_point(VALUE, <cnp.ndarray>x, cnp.PyArray_DATA(y), NULL)
+        if self.is_plain_call(VALUE, x, None, out, workers):
+            y = self.new_result(x, 1, 0, self.n_last)
+            self.compute_plain(VALUE, x, None, y, None)
             return y
         return self.evaluate(VALUE, x, None, out, workers)
 
@@ -293,9 +279,9 @@ cdef class Program:
             As for a call of the network.
         """
         cdef cnp.ndarray J
-        if out is None and workers is ONE and self.is_plain_point(x):
-            J = self.new_matrix()
-            self.compute_point(JACOBIAN, <cnp.ndarray>x, NULL, cnp.PyArray_DATA(J))
+        if self.is_plain_call(JACOBIAN, x, None, out, workers):
+            J = self.new_result(x, 2, self.n_last, self.net.layers[0].n_in)
+            self.compute_plain(JACOBIAN, x, None, None, J)
             return J
         return self.evaluate(JACOBIAN, x, None, out, workers)
 
@@ -324,10 +310,10 @@ cdef class Program:
             As for a call of the network.
         """
         cdef cnp.ndarray y, J
-        if out is None and workers is ONE and self.is_plain_point(x):
-            y = self.new_vector(self.net.layers[self.net.n_layers - 1].n_out)
-            J = self.new_matrix()
-            self.compute_point(VALUE_AND_JACOBIAN, <cnp.ndarray>x, cnp.PyArray_DATA(y), cnp.PyArray_DATA(J))
+        if self.is_plain_call(VALUE_AND_JACOBIAN, x, None, out, workers):
+            y = self.new_result(x, 1, 0, self.n_last)
+            J = self.new_result(x, 2, self.n_last, self.net.layers[0].n_in)
+            self.compute_plain(VALUE_AND_JACOBIAN, x, None, y, J)
             return y, J
         return self.evaluate(VALUE_AND_JACOBIAN, x, None, out, workers)
 
@@ -353,6 +339,11 @@ cdef class Program:
         TypeError, ValueError, MemoryError
             As for a call of the network.
         """
+        cdef cnp.ndarray u
+        if v is not None and self.is_plain_call(JVP, x, v, out, workers):
+            u = self.new_result(x, 1, 0, self.n_last)
+            self.compute_plain(JVP, x, v, None, u)
+            return u
         return self.evaluate(JVP, x, v, out, workers)
 
     def vjp(self, x, w, *, out=None, workers=1):
@@ -379,51 +370,78 @@ cdef class Program:
         TypeError, ValueError, MemoryError
             As for a call of the network.
         """
+        cdef cnp.ndarray g
+        if w is not None and self.is_plain_call(VJP, x, w, out, workers):
+            g = self.new_result(x, 1, 0, self.net.layers[0].n_in)
+            self.compute_plain(VJP, x, w, None, g)
+            return g
         return self.evaluate(VJP, x, w, out, workers)
 
-    # ------------------------------------------------------------ one point
+    # ------------------------------------------------------------ plain points
+    #
+    # Contiguous arrays of the network's dtype, few enough to need neither threads nor a look at
+    # signals, go to the engine from here, without a detour through Python.
 
-    cdef inline bint is_plain_point(self, x) noexcept:
-        """Whether `x` is a vector that the engine can read as it is."""
+    cdef inline bint is_plain(self, x, Py_ssize_t n) noexcept:
+        """Whether `x` is an array (..., n) that the engine can read as it is."""
         return (
             cnp.PyArray_CheckExact(x)
-            and cnp.PyArray_NDIM(<cnp.ndarray>x) == 1
+            and cnp.PyArray_NDIM(<cnp.ndarray>x) > 0
             and cnp.PyArray_TYPE(<cnp.ndarray>x) == self.typenum
             and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>x)
-            and self.net.n_layers > 0
-            and cnp.PyArray_DIM(<cnp.ndarray>x, 0) == self.net.layers[0].n_in
+            and cnp.PyArray_DIM(<cnp.ndarray>x, cnp.PyArray_NDIM(<cnp.ndarray>x) - 1) == n
         )
 
-    cdef inline cnp.ndarray new_vector(self, cnp.npy_intp n):
-        return cnp.PyArray_EMPTY(1, &n, self.typenum, 0)
-
-    cdef inline cnp.ndarray new_matrix(self):
-        cdef cnp.npy_intp shape[2]
-        shape[0] = self.net.layers[self.net.n_layers - 1].n_out
-        shape[1] = self.net.layers[0].n_in
-        return cnp.PyArray_EMPTY(2, shape, self.typenum, 0)
-
-    cdef int compute_point(self, operation what, cnp.ndarray x, void* y, void* J) except -1:
-        """Value and Jacobian of one plain point; `y` or `J` may be NULL."""
-        cdef call_t call
-        cdef Py_ssize_t nbytes
-        cdef void* workspace
+    cdef inline bint is_plain_call(self, operation what, x, v, out, workers) except -1:
+        cdef Py_ssize_t n_points
+        if out is not None or workers is not ONE or self.net.n_layers == 0:
+            return False
+        if not self.is_plain(x, self.net.layers[0].n_in):
+            return False
         if needs_plan(what) and self.python_plans is None:
             self.prepare_plans()
-        set_call(&call, what, x, None)
-        call.value.data, call.product.data = <char*>y, <char*>J
-        nbytes = workspace_nbytes(&self.net, &self.point_plan, &call, 1, self.is_f64)
-        if nbytes <= STACK_NBYTES:
-            run_on_stack(&self.net, &self.point_plan, &call, self.is_f64)
+        if v is not None:
+            if not self.is_plain(v, self.net.layers[0].n_in if what == JVP else self.n_last):
+                return False
+            if not same_leading_shape(<cnp.ndarray>x, <cnp.ndarray>v):
+                return False
+        n_points = cnp.PyArray_SIZE(<cnp.ndarray>x) // self.net.layers[0].n_in
+        return n_points == 1 or 0 < n_points <= PIECE_MULTIPLY_ADDS // self.costs[<int>what]
+
+    cdef inline cnp.ndarray new_result(self, cnp.ndarray x, int n_core, Py_ssize_t n_rows, Py_ssize_t n_cols):
+        """An array of the leading shape of `x` and the core shape (n_cols,) or (n_rows, n_cols)."""
+        cdef cnp.npy_intp shape[MAX_NDIM + 1]
+        cdef int i, n_leading = cnp.PyArray_NDIM(x) - 1
+        for i in range(n_leading):
+            shape[i] = cnp.PyArray_DIM(x, i)
+        shape[n_leading] = n_rows
+        shape[n_leading + n_core - 1] = n_cols
+        return cnp.PyArray_EMPTY(n_leading + n_core, shape, self.typenum, 0)
+
+    cdef int compute_plain(self, operation what, x, v, cnp.ndarray value, cnp.ndarray product) except -1:
+        """Compute into `value` and `product`, either of which may be None."""
+        cdef call_t call
+        cdef Py_ssize_t nbytes, tile, n_points = cnp.PyArray_SIZE(<cnp.ndarray>x) // self.net.layers[0].n_in
+        cdef const plan_t* plan = &self.point_plan if n_points == 1 else &self.batch_plan
+        cdef void* workspace
+        set_call(&call, what, x, v)
+        if value is not None:
+            call.value.data = <char*>cnp.PyArray_DATA(value)
+        if product is not None:
+            call.product.data = <char*>cnp.PyArray_DATA(product)
+        tile = min(n_points, plan.n_points if needs_plan(what) else self.value_tile)
+        nbytes = workspace_nbytes(&self.net, plan, &call, tile, self.is_f64)
+        if nbytes <= STACK_NBYTES and tile == n_points:
+            run_tiles_on_stack(&self.net, plan, &call, n_points, self.is_f64)
             return 0
         workspace = PyMem_RawMalloc(nbytes)
         if workspace == NULL:
             raise MemoryError(f"no room for a workspace of {nbytes:,} bytes")
-        if multiply_adds(&self.net, &self.point_plan, what) < GIL_MULTIPLY_ADDS:
-            run_tile(&self.net, &self.point_plan, &call, 0, 1, workspace, self.is_f64)
+        if self.costs[<int>what] < GIL_MULTIPLY_ADDS // n_points:
+            run_tiles(&self.net, plan, &call, 0, n_points, tile, workspace, self.is_f64)
         else:
             with nogil:
-                run_tile(&self.net, &self.point_plan, &call, 0, 1, workspace, self.is_f64)
+                run_tiles(&self.net, plan, &call, 0, n_points, tile, workspace, self.is_f64)
         PyMem_RawFree(workspace)
         return 0
 
@@ -440,7 +458,7 @@ cdef class Program:
         n_workers = _arguments.n_workers(workers)
         x = _arguments.as_points(x, n_in, "x")
         leading = x.shape[:-1]
-        if v is not None:
+        if what == JVP or what == VJP:
             v = _arguments.as_points(v, *((n_in, "v") if what == JVP else (n_out, "w")))
             leading = _arguments.broadcast_leading(x, v, "v" if what == JVP else "w")
         results = self.results(what, leading, out)
@@ -467,7 +485,7 @@ cdef class Program:
         batch.plan = &self.point_plan if n_points == 1 else &self.batch_plan
         tile = batch.plan.n_points if needs_plan(what) else self.value_tile
         batch.tile = max(1, min(tile, -(-n_points // n_workers)))
-        piece = PIECE_MULTIPLY_ADDS // multiply_adds(&self.net, batch.plan, what)
+        piece = PIECE_MULTIPLY_ADDS // self.costs[<int>what]
         if n_workers > 1:
             piece = min(piece, -(-n_points // (4 * n_workers)))
         piece = max(1, piece // batch.tile) * batch.tile
@@ -519,20 +537,26 @@ cdef class Batch:
         if workspace == NULL:
             raise MemoryError(f"no room for a workspace of {nbytes:,} bytes")
         with nogil:
-            while first < stop:
-                run_tile(net, self.plan, &self.call, first, min(self.tile, stop - first), workspace, is_f64)
-                first += self.tile
+            run_tiles(net, self.plan, &self.call, first, stop, self.tile, workspace, is_f64)
         PyMem_RawFree(workspace)
 
 
-cdef inline bint needs_plan(operation what) noexcept nogil:
-    return what == JACOBIAN or what == VALUE_AND_JACOBIAN
+cdef bint same_leading_shape(cnp.ndarray x, cnp.ndarray v) noexcept:
+    cdef int i
+    if cnp.PyArray_NDIM(x) != cnp.PyArray_NDIM(v):
+        return False
+    for i in range(cnp.PyArray_NDIM(x) - 1):
+        if cnp.PyArray_DIM(x, i) != cnp.PyArray_DIM(v, i):
+            return False
+    return True
 
 
 cdef int set_call(call_t* call, operation what, x, v) except -1:
     call.what = what
     call.x = <const char*>cnp.PyArray_DATA(<cnp.ndarray>x)
-    call.v = NULL if v is None else <const char*>cnp.PyArray_DATA(<cnp.ndarray>v)
+    call.v = NULL
+    if v is not None:
+        call.v = <const char*>cnp.PyArray_DATA(<cnp.ndarray>v)
     call.value.data = call.product.data = NULL
     call.value.strided = call.product.strided = False
     return 0
@@ -547,88 +571,3 @@ cdef int set_target(target_t* target, result, Py_ssize_t n_leading) except -1:
     target.strides.row = strides[1] if len(strides) == 3 else 0
     target.strides.col = strides[len(strides) - 1]
     return 0
-
-
-cdef Py_ssize_t multiply_adds(const network_t* net, const plan_t* plan, operation what) noexcept nogil:
-    """Multiply-adds of one point, at least 1."""
-    cdef Py_ssize_t i, n = 1
-    for i in range(net.n_layers):
-        n += net.layers[i].n_in * net.layers[i].n_out * (1 if what == VALUE or needs_plan(what) else 2)
-    if needs_plan(what):
-        for i in range(plan.n_steps):
-            n += plan.steps[i].n_rows * max(1, plan.steps[i].n_inner) * plan.steps[i].n_cols
-    return n
-
-
-# ---------------------------------------------------------------- tiles
-#
-# Behind what the engine needs, the workspace has room for the results of the tile: the value, which
-# the engine always computes, and the product, where it is not written straight to its target.
-
-
-cdef Py_ssize_t n_workspace_elements(const network_t* net, const plan_t* plan, operation what) noexcept nogil:
-    return plan.n_elements if needs_plan(what) else net.n_values
-
-
-cdef Py_ssize_t n_product_elements(const network_t* net, operation what) noexcept nogil:
-    cdef Py_ssize_t n_in = net.layers[0].n_in, n_out = net.layers[net.n_layers - 1].n_out
-    if what == VALUE:
-        return 0
-    return n_in * n_out if needs_plan(what) else (n_out if what == JVP else n_in)
-
-
-cdef Py_ssize_t workspace_nbytes(const network_t* net, const plan_t* plan, const call_t* call,
-                                 Py_ssize_t n_points, bint is_f64) noexcept nogil:
-    cdef Py_ssize_t n = n_workspace_elements(net, plan, call.what)
-    n += net.layers[net.n_layers - 1].n_out
-    if call.product.strided:
-        n += n_product_elements(net, call.what)
-    return n_points * n * (8 if is_f64 else 4) + ALIGNMENT
-
-
-cdef void run_on_stack(const network_t* net, const plan_t* plan, const call_t* call,
-                       bint is_f64) noexcept nogil:
-    cdef char workspace[STACK_NBYTES]
-    run_tile(net, plan, call, 0, 1, workspace, is_f64)
-
-
-cdef void run_tile(const network_t* net, const plan_t* plan, const call_t* call, Py_ssize_t first,
-                   Py_ssize_t n_points, void* workspace, bint is_f64) noexcept nogil:
-    """Compute `n_points` points from the point `first` on."""
-    cdef uintptr_t aligned = (<uintptr_t>workspace + ALIGNMENT - 1) & ~<uintptr_t>(ALIGNMENT - 1)
-    if is_f64:
-        run_typed_tile(net, plan, call, first, n_points, <double*>aligned)
-    else:
-        run_typed_tile(net, plan, call, first, n_points, <float*>aligned)
-
-
-cdef void run_typed_tile(const network_t* net, const plan_t* plan, const call_t* call, Py_ssize_t first,
-                         Py_ssize_t n_points, real* workspace) noexcept nogil:
-    cdef Py_ssize_t n_in = net.layers[0].n_in, n_out = net.layers[net.n_layers - 1].n_out
-    cdef Py_ssize_t n_product = n_product_elements(net, call.what)
-    cdef const real* x = <const real*>call.x + first * n_in
-    cdef const real* v = <const real*>call.v
-    cdef real* spare_value = workspace + n_workspace_elements(net, plan, call.what) * n_points
-    cdef real* spare_product = spare_value + n_out * n_points
-    cdef real* y = spare_value
-    cdef real* product = spare_product
-    if call.value.data != NULL and not call.value.strided:
-        y = <real*>call.value.data + first * n_out
-    if call.product.data != NULL and not call.product.strided:
-        product = <real*>call.product.data + first * n_product
-
-    compute_value(net, n_points, x, workspace, y)
-    if needs_plan(call.what):
-        compute_jacobian(net, plan, n_points, workspace, product)
-    elif call.what == JVP:
-        push_direction(net, n_points, v + first * n_in, workspace, product)
-    elif call.what == VJP:
-        pull_weights(net, n_points, v + first * n_out, workspace, product)
-
-    if call.value.strided:
-        scatter(net, n_points, y, 1, n_out, call.value.strides,
-                <real*>call.value.data + first * call.value.strides.point)
-    if call.product.strided:
-        scatter(net, n_points, product, n_out if needs_plan(call.what) else 1,
-                n_out if call.what == JVP else n_in, call.product.strides,
-                <real*>call.product.data + first * call.product.strides.point)

@@ -1,108 +1,13 @@
-"""Layer and Network: what F is. Immutable, validated when made."""
-
-from types import MappingProxyType
+"""Network: layers that fit, and what can be asked of them. Immutable, validated when made."""
 
 import numpy as np
 
-from fastjac import activations, render
+from fastjac import render
 from fastjac._program import Program
+from fastjac.layer import PICKLE_VERSION, Layer, check_pickle_version
 from fastjac.planning import check_order
 
 ENGINES = ("auto", "blas")
-
-# Largest dimension that every BLAS can be told.
-MAX_WIDTH = 2**31 - 1
-
-PICKLE_VERSION = 1
-
-
-class Layer:
-    """One layer, a = f(h) with h = Wᵀ x + b.
-
-    Its Jacobian is D Wᵀ, with D = diag(f'(h)) for an activation that works unit by unit, and the
-    dense matrix of the activation's derivative for softmax and log_softmax.
-
-    Parameters
-    ----------
-    W : array_like, shape (n_in, n_out)
-        Weights. float32 is kept, integers and all other floats become float64. Copied.
-    b : array_like, shape (n_out,), optional
-        Bias, zero if not given. Copied.
-    activation : str
-        A name or an alias of `fastjac.ACTIVATIONS`; case and underscores do not matter.
-    **parameters
-        Parameters of the activation, scalars or arrays with one value per unit.
-
-    Attributes
-    ----------
-    W, b : numpy.ndarray
-        Read-only.
-    activation : str
-        Canonical name.
-    parameters : mapping
-        Name to value, with the defaults filled in.
-    n_in, n_out : int
-
-    Raises
-    ------
-    TypeError
-        If W or b is not real, or a parameter is unknown or missing.
-    ValueError
-        If shapes do not fit, a number is not finite, or the activation is unknown.
-
-    Examples
-    --------
-    >>> import fastjac as fj
-    >>> layer = fj.Layer([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], activation="tanh")
-    >>> layer.n_in, layer.n_out
-    (2, 3)
-    """
-
-    __slots__ = ("W", "activation", "b", "kernel", "parameters")
-
-    def __init__(self, W, b=None, activation="identity", **parameters):
-        W = _as_weights(W, "W", 2)
-        b = None if b is None else _as_weights(b, "b", 1)
-        n_out = W.shape[1]
-        if b is not None and b.shape != (n_out,):
-            raise ValueError(f"b: expected shape ({n_out},), got {b.shape}")
-        entry = activations.find(activation)
-        kernel, parameters, rows = activations.parameter_rows(entry, parameters, n_out)
-        rows.flags.writeable = False
-        set_slot = object.__setattr__
-        set_slot(self, "W", W)
-        set_slot(self, "b", b)
-        set_slot(self, "activation", entry.name)
-        set_slot(self, "parameters", MappingProxyType(parameters))
-        set_slot(self, "kernel", (kernel, entry.kind, rows))
-
-    def __setattr__(self, name, value):
-        raise AttributeError(f"a Layer is immutable: {name} cannot be set")
-
-    __delattr__ = None
-
-    @property
-    def n_in(self):
-        """Number of inputs."""
-        return self.W.shape[0]
-
-    @property
-    def n_out(self):
-        """Number of units."""
-        return self.W.shape[1]
-
-    def __repr__(self):
-        parameters = "".join(f", {name}={_brief(value)}" for name, value in self.parameters.items())
-        return f"Layer({self.n_in} -> {self.n_out}, {self.activation!r}{parameters})"
-
-    def __reduce__(self):
-        return _make_layer, (PICKLE_VERSION, self.W, self.b, self.activation, dict(self.parameters))
-
-    def __copy__(self):
-        return self
-
-    def __deepcopy__(self, memo):
-        return self
 
 
 class Network(Program):
@@ -235,21 +140,9 @@ class Network(Program):
         return self
 
 
-def _make_layer(version, W, b, activation, parameters):
-    _check_pickle_version(version)
-    return Layer(W, b, activation, **parameters)
-
-
 def _make_network(version, layers, dtype, engine, order):
-    _check_pickle_version(version)
+    check_pickle_version(version)
     return Network(layers, dtype=dtype, engine=engine, order=order)
-
-
-def _check_pickle_version(version):
-    if version > PICKLE_VERSION:
-        raise ValueError(
-            f"pickle: expected format version {PICKLE_VERSION} or older, got {version}, written by a newer fastjac"
-        )
 
 
 def _as_sequence(layers):
@@ -272,29 +165,6 @@ def _as_layer(layer, k):
         raise type(error)(f"layer {k}: {error}") from None
 
 
-def _as_weights(array, name, ndim):
-    """A read-only C-ordered float32 or float64 copy."""
-    if isinstance(array, np.ma.MaskedArray):
-        raise TypeError(f"{name}: expected a plain array, got a masked array")
-    array = np.asarray(array)
-    if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
-        raise TypeError(f"{name}: expected float64 or a lower precision, got dtype {array.dtype}; cast it first")
-    if array.ndim != ndim:
-        raise ValueError(f"{name}: expected {ndim} dimension{'s' * (ndim > 1)}, got shape {array.shape}")
-    if 0 in array.shape:
-        raise ValueError(f"{name}: expected at least one unit and one input, got shape {array.shape}")
-    if max(array.shape) > MAX_WIDTH:
-        raise ValueError(f"{name}: expected dimensions of at most {MAX_WIDTH}, got shape {array.shape}")
-    array = np.array(array, np.float32 if array.dtype == np.float32 else np.float64, order="C")
-    if not np.isfinite(array).all():
-        index = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
-        raise ValueError(f"{name}: expected finite numbers, got {array[index]} at index {index}")
-    array.flags.writeable = False
-    return array
-
-
 def _as_dtype(dtype, layers):
     if dtype is None:
         return np.result_type(*(array for layer in layers for array in (layer.W, layer.b) if array is not None))
@@ -313,7 +183,3 @@ def _check_finite(layer, k, dtype):
     for name, array in (("W", layer.W), ("b", layer.b), *layer.parameters.items()):
         if array is not None and not isinstance(array, str) and np.abs(array).max() > largest:
             raise ValueError(f"layer {k}: {name} has a number that is not finite in {dtype}")
-
-
-def _brief(value):
-    return repr(value) if np.ndim(value) == 0 else f"array of {np.size(value)}"

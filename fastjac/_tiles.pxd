@@ -1,0 +1,33 @@
+from fastjac._engine_blas cimport network_t, plan_t, strides_t
+
+cdef enum operation:
+    VALUE, JACOBIAN, VALUE_AND_JACOBIAN, JVP, VJP
+
+# Where one result goes; `data` is NULL where it is not asked for. The strides count only where it is
+# `strided`, that is not C-contiguous.
+ctypedef struct target_t:
+    char* data
+    bint strided
+    strides_t strides
+
+# What is asked for: x, and v of JVP or VJP, are contiguous, one point after the other.
+ctypedef struct call_t:
+    operation what
+    const char* x
+    const char* v
+    target_t value
+    target_t product
+
+cdef enum:
+    ALIGNMENT = 64
+    # Workspaces up to this size stand on the stack.
+    STACK_NBYTES = 16384
+
+cdef bint needs_plan(operation what) noexcept nogil
+cdef Py_ssize_t multiply_adds(const network_t* net, const plan_t* plan, operation what) noexcept nogil
+cdef Py_ssize_t workspace_nbytes(const network_t* net, const plan_t* plan, const call_t* call,
+                                 Py_ssize_t n_points, bint is_f64) noexcept nogil
+cdef void run_tiles(const network_t* net, const plan_t* plan, const call_t* call, Py_ssize_t first,
+                    Py_ssize_t stop, Py_ssize_t tile, void* workspace, bint is_f64) noexcept nogil
+cdef void run_tiles_on_stack(const network_t* net, const plan_t* plan, const call_t* call,
+                             Py_ssize_t n_points, bint is_f64) noexcept nogil

@@ -1,0 +1,103 @@
+"""From a call to tiles: the workspace of a tile, where its operands lie, where its results go."""
+
+from libc.stdint cimport uintptr_t
+
+from fastjac._engine_blas cimport (
+    compute_jacobian, compute_value, network_t, plan_t, pull_weights, push_direction, scatter,
+)
+
+ctypedef fused real:
+    float
+    double
+
+
+cdef bint needs_plan(operation what) noexcept nogil:
+    return what == JACOBIAN or what == VALUE_AND_JACOBIAN
+
+
+cdef Py_ssize_t multiply_adds(const network_t* net, const plan_t* plan, operation what) noexcept nogil:
+    """Multiply-adds of one point, at least 1."""
+    cdef Py_ssize_t i, n = 1
+    for i in range(net.n_layers):
+        n += net.layers[i].n_in * net.layers[i].n_out * (1 if what == VALUE or needs_plan(what) else 2)
+    if needs_plan(what):
+        for i in range(plan.n_steps):
+            n += plan.steps[i].n_rows * max(1, plan.steps[i].n_inner) * plan.steps[i].n_cols
+    return n
+
+
+# ---------------------------------------------------------------- tiles
+#
+# Behind what the engine needs, the workspace has room for the results of the tile: the value, which
+# the engine always computes, and the product, where it is not written straight to its target.
+
+
+cdef Py_ssize_t n_workspace_elements(const network_t* net, const plan_t* plan, operation what) noexcept nogil:
+    return plan.n_elements if needs_plan(what) else net.n_values
+
+
+cdef Py_ssize_t n_product_elements(const network_t* net, operation what) noexcept nogil:
+    cdef Py_ssize_t n_in = net.layers[0].n_in, n_out = net.layers[net.n_layers - 1].n_out
+    if what == VALUE:
+        return 0
+    return n_in * n_out if needs_plan(what) else (n_out if what == JVP else n_in)
+
+
+cdef Py_ssize_t workspace_nbytes(const network_t* net, const plan_t* plan, const call_t* call,
+                                 Py_ssize_t n_points, bint is_f64) noexcept nogil:
+    cdef Py_ssize_t n = n_workspace_elements(net, plan, call.what)
+    n += net.layers[net.n_layers - 1].n_out
+    if call.product.strided:
+        n += n_product_elements(net, call.what)
+    return n_points * n * (8 if is_f64 else 4) + ALIGNMENT
+
+
+cdef void run_tiles_on_stack(const network_t* net, const plan_t* plan, const call_t* call,
+                             Py_ssize_t n_points, bint is_f64) noexcept nogil:
+    """Compute one tile, the first `n_points` points, in a workspace of at most STACK_NBYTES."""
+    cdef char workspace[STACK_NBYTES]
+    run_tiles(net, plan, call, 0, n_points, n_points, workspace, is_f64)
+
+
+cdef void run_tiles(const network_t* net, const plan_t* plan, const call_t* call, Py_ssize_t first,
+                    Py_ssize_t stop, Py_ssize_t tile, void* workspace, bint is_f64) noexcept nogil:
+    """Compute the points from `first` up to `stop`, `tile` points at a time."""
+    cdef uintptr_t aligned = (<uintptr_t>workspace + ALIGNMENT - 1) & ~<uintptr_t>(ALIGNMENT - 1)
+    while first < stop:
+        if is_f64:
+            run_tile(net, plan, call, first, min(tile, stop - first), <double*>aligned)
+        else:
+            run_tile(net, plan, call, first, min(tile, stop - first), <float*>aligned)
+        first += tile
+
+
+cdef void run_tile(const network_t* net, const plan_t* plan, const call_t* call, Py_ssize_t first,
+                   Py_ssize_t n_points, real* workspace) noexcept nogil:
+    cdef Py_ssize_t n_in = net.layers[0].n_in, n_out = net.layers[net.n_layers - 1].n_out
+    cdef Py_ssize_t n_product = n_product_elements(net, call.what)
+    cdef const real* x = <const real*>call.x + first * n_in
+    cdef const real* v = <const real*>call.v
+    cdef real* spare_value = workspace + n_workspace_elements(net, plan, call.what) * n_points
+    cdef real* spare_product = spare_value + n_out * n_points
+    cdef real* y = spare_value
+    cdef real* product = spare_product
+    if call.value.data != NULL and not call.value.strided:
+        y = <real*>call.value.data + first * n_out
+    if call.product.data != NULL and not call.product.strided:
+        product = <real*>call.product.data + first * n_product
+
+    compute_value(net, n_points, x, workspace, y)
+    if needs_plan(call.what):
+        compute_jacobian(net, plan, n_points, workspace, product)
+    elif call.what == JVP:
+        push_direction(net, n_points, v + first * n_in, workspace, product)
+    elif call.what == VJP:
+        pull_weights(net, n_points, v + first * n_out, workspace, product)
+
+    if call.value.strided:
+        scatter(net, n_points, y, 1, n_out, call.value.strides,
+                <real*>call.value.data + first * call.value.strides.point)
+    if call.product.strided:
+        scatter(net, n_points, product, n_out if needs_plan(call.what) else 1,
+                n_out if call.what == JVP else n_in, call.product.strides,
+                <real*>call.product.data + first * call.product.strides.point)
