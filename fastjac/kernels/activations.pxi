@@ -1,40 +1,82 @@
-# Activations: value and derivative of an array in one pass.
+# Activations: value a = f(h) and derivative d = f'(h) of one row in one pass.
+#
+# float32 is computed in double and rounded once. f(NaN) = f'(NaN) = NaN. `a` may alias `h`: each
+# element is read before it is written, and no element depends on another (but in rowwise.pxi).
 
-from libc.math cimport tanh as libm_tanh, exp as libm_exp, fabs
+from fastjac.kernels.api cimport activate_f32, activate_f64
+
+cdef extern from "math.h" nogil:
+    double fabs(double x)
+    double copysign(double x, double y)
+    double erfc(double x)
+    double libm_erf "erf"(double x)
+    double libm_sin "sin"(double x)
+    double libm_cos "cos"(double x)
+    double libm_atan "atan"(double x)
+
+cdef extern from "vmath.h" nogil:
+    double vexp "fj_exp"(double x)
+    double exp_scaled "fj_exp_scaled"(double x, double dx, double* scale, double* minus_one)
+    double log1p "fj_log1p"(double x)
+    double product_error "fj_product_error"(double a, double b, double p)
+    double sum_error "fj_sum_error"(double a, double b, double s)
 
 
-cdef void identity(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        a[i] = h[i]
-        d[i] = 1
+cdef inline double clamp(double x, double bound) noexcept nogil:
+    """x within [-bound, bound]; NaN stays."""
+    x = bound if x > bound else x
+    return -bound if x < -bound else x
 
 
-cdef void relu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef real x
-    for i in range(n):
-        x = h[i]
-        a[i] = 0 if x <= 0 else x
-        d[i] = 0 if x <= 0 else (1 if x > 0 else x)
+include "piecewise.pxi"
+include "exponential.pxi"
+include "smooth.pxi"
+include "rowwise.pxi"
 
 
-cdef void tanh(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef double x, t
-    for i in range(n):
-        x = h[i]
-        t = libm_exp(-2 * fabs(x))
-        a[i] = <real>libm_tanh(x)
-        d[i] = <real>(4 * t / ((1 + t) * (1 + t)))
+cdef int add(kernels_t* table, list names, str name, activate_f32 f32, activate_f64 f64) except -1:
+    table.f32.activations[len(names)] = f32
+    table.f64.activations[len(names)] = f64
+    names.append(name)
+    return 0
 
 
 cdef tuple fill_activations(kernels_t* table):
     """Fill the table's activations; the names, in the order of their codes."""
-    table.f64.activations[0] = identity[double]
-    table.f32.activations[0] = identity[float]
-    table.f64.activations[1] = relu[double]
-    table.f32.activations[1] = relu[float]
-    table.f64.activations[2] = tanh[double]
-    table.f32.activations[2] = tanh[float]
-    return "identity", "relu", "tanh"
+    cdef list names = []
+    add(table, names, "identity", identity[float], identity[double])
+    add(table, names, "relu", relu[float], relu[double])
+    add(table, names, "relu6", relu6[float], relu6[double])
+    add(table, names, "leaky_relu", leaky_relu[float], leaky_relu[double])
+    add(table, names, "prelu", leaky_relu[float], leaky_relu[double])
+    add(table, names, "thresholded_relu", thresholded_relu[float], thresholded_relu[double])
+    add(table, names, "elu", elu[float], elu[double])
+    add(table, names, "selu", selu[float], selu[double])
+    add(table, names, "celu", celu[float], celu[double])
+    add(table, names, "hard_tanh", hard_tanh[float], hard_tanh[double])
+    add(table, names, "hard_sigmoid", hard_sigmoid[float], hard_sigmoid[double])
+    add(table, names, "hard_swish", hard_swish[float], hard_swish[double])
+    add(table, names, "tanh", tanh[float], tanh[double])
+    add(table, names, "sigmoid", sigmoid[float], sigmoid[double])
+    add(table, names, "log_sigmoid", log_sigmoid[float], log_sigmoid[double])
+    add(table, names, "softplus", softplus[float], softplus[double])
+    add(table, names, "softsign", softsign[float], softsign[double])
+    add(table, names, "silu", silu[float], silu[double])
+    add(table, names, "mish", mish[float], mish[double])
+    add(table, names, "gelu", gelu[float], gelu[double])
+    add(table, names, "gelu_tanh", gelu_tanh[float], gelu_tanh[double])
+    add(table, names, "tanh_shrink", tanh_shrink[float], tanh_shrink[double])
+    add(table, names, "soft_shrink", soft_shrink[float], soft_shrink[double])
+    add(table, names, "hard_shrink", hard_shrink[float], hard_shrink[double])
+    add(table, names, "exp", exp[float], exp[double])
+    add(table, names, "sin", sin[float], sin[double])
+    add(table, names, "cos", cos[float], cos[double])
+    add(table, names, "arctan", arctan[float], arctan[double])
+    add(table, names, "erf", erf[float], erf[double])
+    add(table, names, "gaussian", gaussian[float], gaussian[double])
+    add(table, names, "square", square[float], square[double])
+    add(table, names, "abs", absolute[float], absolute[double])
+    add(table, names, "speculator", speculator[float], speculator[double])
+    add(table, names, "softmax", softmax[float], softmax[double])
+    add(table, names, "log_softmax", log_softmax[float], log_softmax[double])
+    return tuple(names)

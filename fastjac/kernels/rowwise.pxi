@@ -1,0 +1,45 @@
+# softmax and log_softmax, in which every unit depends on the whole row. Both leave s = softmax(h) in
+# d; softmax.pxi applies the dense derivative.
+
+
+cdef inline double exponentials(const real* h, Py_ssize_t n, Py_ssize_t m, real* d) noexcept nogil:
+    """d = exp(h - h[m]), h[m] being the largest; the sum of d without d[m].
+
+    The rounding of each difference is put back, and the sum is compensated (Neumaier 1974), so that
+    its error does not grow with n. NaN where no limit exists: at two infinities that tie.
+    """
+    cdef Py_ssize_t i
+    cdef double x, top = h[m], delta, e, scale, unused, total = 0, partial, lost = 0
+    for i in range(n):
+        x = h[i]
+        delta = 0 if x == top else x - top
+        e = exp_scaled(delta, sum_error(x, -top, delta), &scale, &unused)
+        d[i] = <real>(e * scale)
+    for i in range(n):
+        if i == m:
+            continue
+        x = d[i]
+        if h[i] == top and fabs(top) > 1.7976931348623157e308:
+            x = top - top
+        partial = total + x
+        lost += sum_error(total, x, partial)
+        total = partial
+    return total + lost
+
+
+cdef void softmax(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double total = 1 + exponentials(h, n, largest(h, n), d)
+    for i in range(n):
+        d[i] = <real>(d[i] / total)
+        a[i] = d[i]
+
+
+cdef void log_softmax(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
+    """(h - h[m]) - log1p(sum of the others): two terms of one sign."""
+    cdef Py_ssize_t i, m = largest(h, n)
+    cdef double x, top = h[m], rest = exponentials(h, n, m, d), log_total = log1p(rest)
+    for i in range(n):
+        d[i] = <real>(d[i] / (1 + rest))
+        x = h[i]
+        a[i] = <real>((0 if x == top else x - top) - log_total)

@@ -1,0 +1,182 @@
+/* Elementary functions of a double without branches, so that a compiler turns a loop of calls into
+ * vector code by itself: no table, no intrinsic, no call into libm.
+ *
+ * Rounding to nearest is assumed. The library is compiled without contraction (a*b + c stays two
+ * roundings) so that the vector body of a loop and its tail give the same bits; fj_muladd asks for
+ * a fused operation where the hardware has one.
+ *
+ * References
+ *   [CW]  W. J. Cody, W. Waite, Software Manual for the Elementary Functions, 1980: the argument is
+ *         reduced by a constant in two parts, the first with trailing zeros so that k*hi is exact.
+ *   [M]   J.-M. Muller, Elementary Functions, 3rd ed., 2016: rounding by the magic number 1.5 * 2^52
+ *         (2.2.1), the scaling by two powers of two (10.4).
+ *   [D]   T. J. Dekker, A floating-point technique for extending the available precision,
+ *         Numer. Math. 18, 1971: exact products and sums as two doubles.
+ *   [S]   Sun Microsystems, fdlibm, e_log.c and s_log1p.c, 1993: log through s = f/(2 + f).
+ * The polynomials interpolate at Chebyshev nodes (mpmath, 50 digits); errors include the rounding
+ * of their coefficients.
+ */
+#ifndef FJ_VMATH_H
+#define FJ_VMATH_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(_MSC_VER)
+#pragma fp_contract(off)
+#endif
+
+#if defined(__FMA__) || defined(__FP_FAST_FMA) || defined(__ARM_FEATURE_FMA)
+#define FJ_FAST_FMA 1
+#else
+#define FJ_FAST_FMA 0
+#endif
+
+static inline uint64_t fj_bits(double x)
+{
+    uint64_t b;
+    memcpy(&b, &x, sizeof b);
+    return b;
+}
+
+static inline double fj_from_bits(uint64_t b)
+{
+    double x;
+    memcpy(&x, &b, sizeof x);
+    return x;
+}
+
+/* a*b + c, in one rounding where that is fast. */
+static inline double fj_muladd(double a, double b, double c)
+{
+#if FJ_FAST_FMA
+    return fma(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+/* a*b - p, exactly, where p = fl(a*b) is neither huge nor subnormal [D]. The factors are cut into
+ * halves of 26 and 27 bits by a mask, which unlike Dekker's product by 2^27 + 1 cannot overflow. */
+static inline double fj_product_error(double a, double b, double p)
+{
+#if FJ_FAST_FMA
+    return fma(a, b, -p);
+#else
+    const uint64_t mask = UINT64_C(0xFFFFFFFFF8000000);
+    double a_hi = fj_from_bits(fj_bits(a) & mask), a_lo = a - a_hi;
+    double b_hi = fj_from_bits(fj_bits(b) & mask), b_lo = b - b_hi;
+    return ((a_hi * b_hi - p) + a_hi * b_lo + a_lo * b_hi) + a_lo * b_lo;
+#endif
+}
+
+/* (a + b) - s, exactly, where s = fl(a + b) is finite (Knuth's two-sum) [D]. */
+static inline double fj_sum_error(double a, double b, double s)
+{
+    double b_part = s - a;
+    return (a - (s - b_part)) + (b - b_part);
+}
+
+/* exp(x + dx) = return value * *scale, where dx corrects the rounding of x: |dx| <= ulp(x).
+ *
+ * *scale is a power of two. A caller multiplies by it last, so that a product such as x*exp(x) is
+ * rounded once even where exp(x) alone would be subnormal. *minus_one = exp(x + dx) - 1 holds for
+ * x <= 700. Arguments beyond +-1400 are taken as +-1400: far enough for c*exp(x) to be 0 or inf.
+ * A result that is not used costs nothing after inlining.
+ *
+ * exp(r) = 1 + r + r^2 q(r) on |r| <= 0.3467 (ln(2)/2 and rounding), relative error of q 2^-57.5.
+ */
+static inline double fj_exp_scaled(double x, double dx, double *scale, double *minus_one)
+{
+    const double log2_e = 0x1.71547652b82fep+0;
+    const double ln2_hi = 0x1.62e42fee00000p-1; /* 33 bits: k*ln2_hi is exact for |k| < 2^20 [CW] */
+    const double ln2_lo = 0x1.a39ef35793c76p-33;
+    const double magic = 0x1.8p52 + 2046.0; /* leaves k + 2046 in the low bits [M] */
+    double z = x < -1400.0 ? -1400.0 : x;
+    z = z > 1400.0 ? 1400.0 : z;
+    dx = z == x ? dx : 0.0;
+
+    double shifted = fj_muladd(z, log2_e, magic);
+    double k = shifted - magic;
+    double hi = fj_muladd(-k, ln2_hi, z);
+    double lo = fj_muladd(k, ln2_lo, -dx);
+    double r = hi - lo;
+    double r_lo = (hi - r) - lo;
+
+    double r2 = r * r;
+    double even = fj_muladd(r2, 0x1.1f7315649f2d7p-29, 0x1.27e4db5bb725ap-22);
+    double odd = fj_muladd(r2, 0x1.af4e092e1705bp-26, 0x1.71de02225a2f3p-19);
+    even = fj_muladd(r2, even, 0x1.a01a01a6db488p-16);
+    odd = fj_muladd(r2, odd, 0x1.a01a01abeccc3p-13);
+    even = fj_muladd(r2, even, 0x1.6c16c16c162cfp-10);
+    odd = fj_muladd(r2, odd, 0x1.11111111100d3p-7);
+    even = fj_muladd(r2, even, 0x1.5555555555556p-5);
+    odd = fj_muladd(r2, odd, 0x1.5555555555557p-3);
+    even = fj_muladd(r2, even, 0.5);
+    double q = fj_muladd(r, odd, even);
+    /* exp(r + r_lo) - 1 = r + tail, r_lo * exp(r) being cut after its linear term. */
+    double tail = fj_muladd(r, fj_muladd(r, q, r_lo), r_lo);
+
+    /* 2^k in two factors with exponents floor(k/2) and ceil(k/2), both normal for |k| <= 2020. */
+    uint64_t biased = fj_bits(shifted) & 0xFFF;
+    double scale_1 = fj_from_bits((biased >> 1) << 52);
+    double scale_2 = fj_from_bits((biased - (biased >> 1)) << 52);
+
+    double one_r = 1.0 + r;
+    double exp_r = one_r + (((1.0 - one_r) + r) + tail);
+
+    /* 2^k (1 + r + tail) - 1 = (2^k - 1) + 2^k r + 2^k tail; |2^k - 1| >= |2^k r| unless k = 0. */
+    double power = scale_1 * scale_2;
+    double shift = power - 1.0;
+    double step = power * r;
+    double sum = shift + step;
+    *minus_one = copysign(sum + fj_muladd(power, tail, (shift - sum) + step), x);
+    *scale = scale_2;
+    return exp_r * scale_1;
+}
+
+/* exp(x), within 0.6 ulp. */
+static inline double fj_exp(double x)
+{
+    double scale, minus_one;
+    double e = fj_exp_scaled(x, 0.0, &scale, &minus_one);
+    return e * scale;
+}
+
+/* log(1 + x) for 0 <= x < inf.
+ *
+ * 1 + x = u + c with c the rounding error, u = 2^k m, m in [sqrt(1/2), sqrt(2)), f = m - 1,
+ * s = f/(2 + f): log(m) = f - f^2/2 + s (f^2/2 + z R(z)), z = s^2 [S].
+ * R on 0 <= z <= 0.02945, relative error 2^-50.9, of which 2^-57.5 is left in the result.
+ */
+static inline double fj_log1p(double x)
+{
+    const double ln2_hi = 0x1.62e42fee00000p-1;
+    const double ln2_lo = 0x1.a39ef35793c76p-33;
+    const uint64_t sqrt_half = UINT64_C(0x3FE6A09E00000000); /* rounded down to 32 bits */
+    const uint64_t one = UINT64_C(0x3FF0000000000000);
+    const uint64_t two_52 = UINT64_C(0x4330000000000000);
+    double u = 1.0 + x;
+    double c = fj_sum_error(1.0, x, u) / u;
+
+    /* Counting exponents from sqrt(1/2) instead of 1/2 puts m where it belongs. */
+    uint64_t b = fj_bits(u) + (one - sqrt_half);
+    double f = fj_from_bits((b & UINT64_C(0x000FFFFFFFFFFFFF)) + sqrt_half) - 1.0;
+    double k = fj_from_bits(two_52 | (b >> 52)) - (0x1p52 + 1023.0);
+
+    double s = f / (2.0 + f);
+    double z = s * s, z2 = z * z;
+    double even = fj_muladd(z2, 0x1.2b5b5fb2eac92p-3, 0x1.7462b69705382p-3);
+    double odd = fj_muladd(z2, 0x1.39fe208c33457p-3, 0x1.c71c62debf86bp-3);
+    even = fj_muladd(z2, even, 0x1.2492492df6947p-2);
+    odd = fj_muladd(z2, odd, 0x1.99999999952b2p-2);
+    even = fj_muladd(z2, even, 0x1.5555555555558p-1);
+    double R = z * fj_muladd(z, odd, even);
+    double half_f2 = 0.5 * f * f;
+    return k * ln2_hi - ((half_f2 - (s * (half_f2 + R) + fj_muladd(k, ln2_lo, c))) - f);
+}
+
+#endif
