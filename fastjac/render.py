@@ -10,6 +10,7 @@ from itertools import chain
 import numpy as np
 
 from fastjac import _picture
+from fastjac.activations import ACTIVATIONS
 
 _T = r"^{\mathsf{T}}"
 _LATEX_NAMES = {"tanh": r"\tanh", "exp": r"\exp", "sin": r"\sin", "cos": r"\cos", "arctan": r"\arctan"}
@@ -112,9 +113,14 @@ def _definition(layers, names, k):
     before = "x" if k == 1 else rf"a_{{{k - 1}}}"
     result = rf"h_{{{k}}}" if layer.activation == "identity" else rf"{names[k - 1]}(h_{{{k}}})"
     after = rf"y = a_{{{k}}}" if k == len(layers) else rf"a_{{{k}}}"
+    numbers = ",\\ ".join(
+        rf"\mathrm{{{_escape(key)}}} = {_number(value)}"
+        for key, value in layer.parameters.items()
+        if np.ndim(value) == 0 and not isinstance(value, str)
+    )
     return (
         rf"h_{{{k}}} &= {_affine(layers, k, before)} \in \mathbb{{R}}^{{{layer.n_out}}}, "
-        rf"\quad {after} = {result}"
+        rf"\quad {after} = {result}" + (rf" \quad ({numbers})" if numbers else "")
     )
 
 
@@ -130,7 +136,11 @@ def _named_derivatives(layers):
                 r"\quad \text{(dense)}"
             )
         else:
-            lines.append(rf"{phi} &= \operatorname{{diag}}\bigl({_operator(name)}'(h)\bigr)")
+            derivative = f"{_operator(name)}'(h)"
+            known = (
+                f", \\quad {derivative} = {ACTIVATIONS[name].latex_derivative}" if name in ACTIVATIONS else ""
+            )
+            lines.append(rf"{phi} &= \operatorname{{diag}}\bigl({derivative}\bigr){known}")
     return lines
 
 
@@ -170,7 +180,20 @@ def _shaped_factor(layer, name, k):
 
 
 def _operator(name):
-    return _LATEX_NAMES.get(name) or r"\operatorname{" + name.replace("_", r"\_") + "}"
+    if "_" in name:
+        # Directly in \operatorname, MathJax sets the underscore as a sign with space around it.
+        return rf"\operatorname{{\mathrm{{{_escape(name)}}}}}"
+    return _LATEX_NAMES.get(name, rf"\operatorname{{{name}}}")
+
+
+def _escape(name):
+    return name.replace("_", r"\_")
+
+
+def _number(value):
+    """A number as LaTeX, to six digits."""
+    digits, _, exponent = f"{float(value):g}".partition("e")
+    return rf"{digits} \cdot 10^{{{int(exponent)}}}" if exponent else digits
 
 
 def _shown(n_layers, limit):

@@ -116,7 +116,10 @@ def test_formula_identity_left_out_and_said():
 @pytest.mark.parametrize("symbolic", [True, False])
 @pytest.mark.parametrize(
     ("name", "matrix"),
-    [("softmax", r"\operatorname{diag}(s) - s\,s^{\mathsf{T}}"), ("log_softmax", r"I - \mathbf{1}\,s^{\mathsf{T}}")],
+    [
+        ("softmax", r"\operatorname{diag}(s) - s\,s^{\mathsf{T}}"),
+        ("log_softmax", r"I - \mathbf{1}\,s^{\mathsf{T}}"),
+    ],
 )
 def test_formula_softmax_dense(name, matrix, symbolic):
     latex = render.formula(make_layers((3, 4), [name]), symbolic=symbolic)
@@ -132,8 +135,19 @@ def test_formula_without_bias():
 
 def test_formula_underscore_escaped():
     latex = render.formula(make_layers((3, 4), ["leaky_relu"]), symbolic=False)
-    assert r"\operatorname{leaky\_relu}" in latex
+    assert r"\operatorname{\mathrm{leaky\_relu}}" in latex
     assert "leaky_relu" not in latex
+
+
+def test_formula_derivative_and_parameters():
+    layers = make_layers((3, 4, 2), ["leaky_relu", "prelu"], negative_slope=1e-7)
+    layers[1].parameters = {"slope": np.ones(2)}
+    lines = lines_of(render.formula(layers, symbolic=False))
+    assert lines["h_{1}"].endswith(r" \quad (\mathrm{negative\_slope} = 1 \cdot 10^{-7})")
+    assert lines["h_{2}"].endswith(r"\operatorname{prelu}(h_{2})")
+    for name, latex in (("leaky_relu", r"\mathrm{leaky\_relu}"), ("prelu", "prelu")):
+        line = lines[rf"\varphi'_{{\operatorname{{{latex}}}}}(h)"]
+        assert line.endswith(f" = {fj.ACTIVATIONS[name].latex_derivative}")
 
 
 # ---------------------------------------------------------------------------------------------- picture
