@@ -24,6 +24,7 @@ from fastjac._tiles cimport (
 )
 from fastjac.kernels.dispatch cimport current_kernels
 
+from fastjac.activations import ACTIVATIONS
 from fastjac.kernels import dispatch
 from fastjac.planning import TILE_NBYTES, make_plan
 
@@ -108,14 +109,14 @@ cdef class Program:
         for k in range(len(layers)):
             layer, packed = layers[k], self.net.layers + k
             packed.n_in, packed.n_out = layer.n_in, layer.n_out
-            kernel, kind, parameters = layer.kernel
-            packed.activation = codes.index(kernel)
-            packed.has_parameters = len(parameters) > 0
-            packed.derivative = UNIT if kernel == "identity" else DERIVATIVE_KINDS[kind]
+            packed.activation = codes.index(layer.activation)
+            packed.has_parameters = len(layer.parameter_rows) > 0
+            packed.derivative = (
+                UNIT if layer.activation == "identity" else DERIVATIVE_KINDS[ACTIVATIONS[layer.activation].kind])
             packed.W = self.keep(layer.W)
             packed.Wt = self.keep(layer.W.T)
             packed.b = self.keep(np.zeros(layer.n_out) if layer.b is None else layer.b)
-            packed.p = self.keep(parameters)
+            packed.p = self.keep(layer.parameter_rows)
             packed.d_offset = n_values
             n_values += layer.n_out
             self.net.max_width = max(self.net.max_width, packed.n_out)

@@ -38,6 +38,8 @@ class Layer:
         Canonical name.
     parameters : mapping
         Name to value, with the defaults filled in.
+    parameter_rows : numpy.ndarray, shape (n_parameters, n_out)
+        The same with one value per unit, read-only.
     n_in, n_out : int
 
     Raises
@@ -55,7 +57,7 @@ class Layer:
     (2, 3)
     """
 
-    __slots__ = ("W", "activation", "b", "kernel", "parameters")
+    __slots__ = ("W", "activation", "b", "parameter_rows", "parameters")
 
     def __init__(self, W, b=None, activation="identity", **parameters):
         W = _as_weights(W, "W", 2)
@@ -64,14 +66,15 @@ class Layer:
         if b is not None and b.shape != (n_out,):
             raise ValueError(f"b: expected shape ({n_out},), got {b.shape}")
         entry = activations.find(activation)
-        kernel, parameters, rows = activations.parameter_rows(entry, parameters, n_out)
+        # gelu(approximate="tanh") is an activation of its own, with its own name.
+        name, parameters, rows = activations.parameter_rows(entry, parameters, n_out)
         rows.flags.writeable = False
         set_slot = object.__setattr__
         set_slot(self, "W", W)
         set_slot(self, "b", b)
-        set_slot(self, "activation", entry.name)
+        set_slot(self, "activation", name)
         set_slot(self, "parameters", MappingProxyType(parameters))
-        set_slot(self, "kernel", (kernel, entry.kind, rows))
+        set_slot(self, "parameter_rows", rows)
 
     def __setattr__(self, name, value):
         raise AttributeError(f"a Layer is immutable: {name} cannot be set")
