@@ -1,0 +1,1 @@
+"""The commands of `python -m fastjac`, one file each."""

@@ -1,0 +1,24 @@
+"""`python -m fastjac info`: what a network is and how its Jacobian will be computed."""
+
+from fastjac._cli.errors import CommandError
+from fastjac._cli.networks import bundled, load
+
+
+def info(arguments):
+    if arguments.network is not None:
+        net, notes = load(arguments)
+    elif arguments.dtype or arguments.no_normalize or arguments.no_clip:
+        raise CommandError("expected NETWORK with --dtype, --no-normalize or --no-clip, got none")
+    else:
+        net, notes = bundled()
+    print(net)
+    if notes:
+        print()
+        width = max(map(len, notes))
+        for name, note in notes.items():
+            print(f"{name:<{width}}  {note if isinstance(note, str) else ', '.join(note)}")
+    print(f"\nPlan, one point\n{net.plan()}")
+    if arguments.points > 1:
+        print(f"\nPlan, {arguments.points} points\n{net.plan(arguments.points)}")
+    print(f"\nFormula (LaTeX)\n{net.formula()}")
+    return 0

@@ -1,0 +1,60 @@
+"""`python -m fastjac jacobian`: from a file of points to a file of Jacobians."""
+
+import os
+from contextlib import ExitStack
+
+from fastjac._cli.errors import CommandError
+from fastjac._cli.networks import load
+from fastjac._cli.points import open_points
+from fastjac._cli.progress import progress
+from fastjac._cli.results import check_suffix, open_result
+
+# Bytes of points and results that are worked on at a time: large enough for the overhead of a
+# call and for workers, small beside any memory.
+TILE_NBYTES = 16 * 2**20
+
+
+def jacobian(arguments):
+    outputs = [path for path in (arguments.output, arguments.value) if path is not None]
+    for path in outputs:
+        check_suffix(path)
+        for source in (arguments.network, arguments.points):
+            if same_file(path, source):
+                raise CommandError(f"expected a result that does not overwrite its input, got {path!r} for both")
+    if arguments.value is not None and same_file(*outputs):
+        raise CommandError(f"expected two files for Jacobians and values, got {arguments.value!r} for both")
+    net, _ = load(arguments)
+    points = open_points(arguments.points, arguments.key)
+    if points.n_in != net.n_in:
+        raise CommandError(f"{arguments.points}: expected points with {net.n_in} inputs as the network has, "
+                           f"got {points.n_in}")
+    inputs, values = range(1, net.n_in + 1), range(1, net.n_out + 1)
+    with ExitStack() as stack:
+        J = stack.enter_context(open_result(arguments.output, points.batch_shape, (net.n_out, net.n_in), net.dtype,
+                                            [f"dy_{i}/dx_{j}" for i in values for j in inputs]))
+        y = arguments.value and stack.enter_context(
+            open_result(arguments.value, points.batch_shape, (net.n_out,), net.dtype, [f"y_{i}" for i in values]))
+        show = stack.enter_context(progress(points.n_points))
+        fill(net, points, y, J, arguments.workers, show)
+    return 0
+
+
+def fill(net, points, y, J, workers, show):
+    """Evaluate tile by tile; `y` may be None."""
+    n_tile = max(1, TILE_NBYTES // (net.dtype.itemsize * (net.n_in + net.n_out + net.n_out * net.n_in)))
+    n_done = 0
+    for x in points.tiles(n_tile):
+        if y is None:
+            net.jacobian(x, out=J.rows(len(x)), workers=workers)
+        else:
+            net.value_and_jacobian(x, out=(y.rows(len(x)), J.rows(len(x))), workers=workers)
+            y.done()
+        J.done()
+        n_done += len(x)
+        show(n_done)
+
+
+def same_file(a, b):
+    if os.path.exists(a) and os.path.exists(b):
+        return os.path.samefile(a, b)
+    return os.path.realpath(a) == os.path.realpath(b)
