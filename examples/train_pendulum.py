@@ -19,6 +19,7 @@ Training is Levenberg-Marquardt on points of a scrambled Sobol sequence; seeds a
 """
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def sample(n_points, seed):
 def unpack(p):
     """The weights [(W_1, b_1), ...] in a flat vector p, as views."""
     weights, start = [], 0
-    for n, m in zip(WIDTHS, WIDTHS[1:]):
+    for n, m in pairwise(WIDTHS):
         W = p[start : start + n * m].reshape(n, m)
         weights.append((W, p[start + n * m : start + n * m + m]))
         start += n * m + m
@@ -101,8 +102,9 @@ def train(n_points=4096, n_iterations=300, report=print):
     mean, scale = target.mean(axis=0), target.std(axis=0)
     x, target = x / DOMAIN, (target - mean) / scale
     rng = np.random.default_rng(2)
-    p = np.concatenate([np.concatenate([rng.normal(0, n**-0.5, n * m), np.zeros(m)])
-                        for n, m in zip(WIDTHS, WIDTHS[1:])])
+    p = np.concatenate(
+        [np.concatenate([rng.normal(0, n**-0.5, n * m), np.zeros(m)]) for n, m in pairwise(WIDTHS)]
+    )
     damping = 1e-2
     y, gradient = value_and_gradient(p, x)
     for iteration in range(n_iterations):
@@ -135,7 +137,7 @@ def network(p, mean, scale):
 
 
 def errors(net, n_points=4096):
-    """RMS error at new points of y, relative to its spread, and of J, relative to its RMS; per entry of each."""
+    """RMS error at new points, entry by entry: of y relative to its spread, of J relative to its RMS."""
     x = sample(n_points, seed=3)
     y = next_state(x)
     h = 1e-200
@@ -146,10 +148,10 @@ def errors(net, n_points=4096):
 
 
 NOTES = {
-    "description": f"Driven, damped pendulum sampled every {SAMPLE_TIME * 1000:.0f} ms: state and torque -> next state",
+    "description": f"Driven, damped pendulum, {SAMPLE_TIME * 1000:.0f} ms: state, torque -> next state",
     "domain": f"|angle| <= pi rad, |velocity| <= {DOMAIN[1]:g} rad/s, |torque| <= {DOMAIN[2]:g} N m",
-    "physics": f"mass {MASS:g} kg, length {LENGTH:g} m, damping {DAMPING:g} N m s/rad, gravity {GRAVITY:g} m/s^2, "
-               "torque held over the step",
+    "physics": f"mass {MASS:g} kg, length {LENGTH:g} m, damping {DAMPING:g} N m s/rad, "
+    f"gravity {GRAVITY:g} m/s^2, torque held over the step",
     "source": "trained by examples/train_pendulum.py",
     "names_in": ["angle", "velocity", "torque"],
     "units_in": ["rad", "rad/s", "N m"],
@@ -168,8 +170,8 @@ def main():
     error_y, error_J = errors(net)
     print("relative RMS error at new points, value:   ", " ".join(f"{e:.1e}" for e in error_y))
     print("relative RMS error at new points, Jacobian:", " ".join(f"{e:.1e}" for e in error_J.ravel()))
-    notes = NOTES | {"accuracy": f"relative RMS error: value {error_y.max():.0e}, Jacobian {error_J.max():.0e}"}
-    save_npz(net, arguments.output, **notes)
+    accuracy = f"relative RMS error: value {error_y.max():.0e}, Jacobian {error_J.max():.0e}"
+    save_npz(net, arguments.output, **NOTES, accuracy=accuracy)
     print(f"written to {arguments.output}")
 
 

@@ -21,7 +21,8 @@ def demo():
     passed = bool(np.all(error <= bound))  # False for NaN
     print(f"fastjac {fj.__version__}: exact Jacobians of neural networks\n")
     print(notes["description"])
-    print(f"  {'-'.join(map(str, net.widths))} {net.layers[0].activation}, {net.dtype}; domain {notes['domain']}")
+    widths = "-".join(map(str, net.widths))
+    print(f"  {widths} {net.layers[0].activation}, {net.dtype}; domain {notes['domain']}")
     print(f"  {notes['physics']}\n  {notes['accuracy']}")
     names_in, names_out = (list(zip(notes[f"names_{s}"], notes[f"units_{s}"])) for s in ("in", "out"))
     print(heading("point x"))
@@ -32,8 +33,10 @@ def demo():
     print(table(names_out, names_in, J))
     print(heading("check against a complex step through the layers, in NumPy"))
     i, j = np.unravel_index(np.argmax(np.nan_to_num(error / bound, nan=np.inf)), J.shape)
-    print(f"  largest error {error[i, j]:.1e} in d({names_out[i][0]})/d({names_in[j][0]}), "
-          f"bound {bound[i, j]:.1e}: {verdict(passed)}")
+    print(
+        f"  largest error {error[i, j]:.1e} in d({names_out[i][0]})/d({names_in[j][0]}), "
+        f"bound {bound[i, j]:.1e}: {verdict(passed)}"
+    )
     print(heading(f"plan, and time in microseconds per point (median), SIMD {simd_level()}"))
     print("\n".join(f"  {line}" for line in str(net.plan()).splitlines()))
     print(timings(net))
@@ -64,8 +67,10 @@ def timings(net):
     y, J = net.value_and_jacobian(batch)
     one = median_seconds(lambda: net.value_and_jacobian(POINT), n_calls=100)
     many = median_seconds(lambda: net.value_and_jacobian(batch, out=(y, J)), n_calls=1) / N_BATCH
-    return (f"  value and Jacobian, one point            {1e6 * one:8.2f}\n"
-            f"  value and Jacobian, a batch of {N_BATCH:<9} {1e6 * many:8.2f}")
+    return (
+        f"  value and Jacobian, one point            {1e6 * one:8.2f}\n"
+        f"  value and Jacobian, a batch of {N_BATCH:<9} {1e6 * many:8.2f}"
+    )
 
 
 def median_seconds(call, n_calls, n_rounds=25):
@@ -81,7 +86,7 @@ def median_seconds(call, n_calls, n_rounds=25):
 
 def column(names, values):
     width = max(len(name) for name, _ in names)
-    return "\n".join(f"  {name:<{width}}  {value:>12.6g} {unit}" for (name, unit), value in zip(names, values))
+    return "\n".join(f"  {name:<{width}}  {x:>12.6g} {unit}" for (name, unit), x in zip(names, values))
 
 
 def table(rows, columns, J):
@@ -89,7 +94,8 @@ def table(rows, columns, J):
     cells = [["", *(f"{name} [{unit}]" for name, unit in columns)]]
     cells += [[f"{name} [{unit}]", *(f"{entry:.8f}" for entry in row)] for (name, unit), row in zip(rows, J)]
     widths = [max(map(len, column)) for column in zip(*cells)]
-    return "\n".join("  " + "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells)
+    lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]
+    return "\n".join(f"  {line}" for line in lines)
 
 
 def heading(text):

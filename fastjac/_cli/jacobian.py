@@ -20,20 +20,25 @@ def jacobian(arguments):
         check_suffix(path)
         for source in (arguments.network, arguments.points):
             if same_file(path, source):
-                raise CommandError(f"expected a result that does not overwrite its input, got {path!r} for both")
+                raise CommandError(f"expected a result that does not overwrite its input, got {path!r}")
     if arguments.value is not None and same_file(*outputs):
         raise CommandError(f"expected two files for Jacobians and values, got {arguments.value!r} for both")
     net, _ = load(arguments)
     points = open_points(arguments.points, arguments.key)
     if points.n_in != net.n_in:
-        raise CommandError(f"{arguments.points}: expected points with {net.n_in} inputs as the network has, "
-                           f"got {points.n_in}")
-    inputs, values = range(1, net.n_in + 1), range(1, net.n_out + 1)
+        raise CommandError(
+            f"{arguments.points}: expected points with {net.n_in} inputs as the network has, "
+            f"got {points.n_in}"
+        )
+    names_y = [f"y_{i}" for i in range(1, net.n_out + 1)]
+    names_J = [f"d{name}/dx_{j}" for name in names_y for j in range(1, net.n_in + 1)]
     with ExitStack() as stack:
-        J = stack.enter_context(open_result(arguments.output, points.batch_shape, (net.n_out, net.n_in), net.dtype,
-                                            [f"dy_{i}/dx_{j}" for i in values for j in inputs]))
-        y = arguments.value and stack.enter_context(
-            open_result(arguments.value, points.batch_shape, (net.n_out,), net.dtype, [f"y_{i}" for i in values]))
+
+        def create(path, shape, names):
+            return stack.enter_context(open_result(path, points.batch_shape, shape, net.dtype, names))
+
+        J = create(arguments.output, (net.n_out, net.n_in), names_J)
+        y = create(arguments.value, (net.n_out,), names_y) if arguments.value is not None else None
         show = stack.enter_context(progress(points.n_points))
         fill(net, points, y, J, arguments.workers, show)
     return 0

@@ -65,47 +65,81 @@ def n_points(text):
 def parser():
     """The parser of everything; commands are imported when they run."""
     top = Parser(
-        prog="python -m fastjac", epilog=EXIT_STATUS,
+        prog="python -m fastjac",
+        epilog=EXIT_STATUS,
         description="Exact Jacobians of feed-forward neural networks.\n\n"
-                    "Without a command: evaluate the network that ships with fastjac, check its Jacobian\n"
-                    "against an independent computation and show the result.")
+        "Without a command: evaluate the network that ships with fastjac, check its Jacobian\n"
+        "against an independent computation and show the result.",
+    )
     top.add_argument("--version", action="version", version=f"fastjac {fj.__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     jacobian = commands.add_parser(
-        "jacobian", help="Jacobians of your network at your points, from files to files",
+        "jacobian",
+        help="Jacobians of your network at your points, from files to files",
         description="Jacobians of a network at many points, from files to files.\n\n" + POINTS_HELP,
-        epilog=EXIT_STATUS)
+        epilog=EXIT_STATUS,
+    )
     jacobian.add_argument("network", metavar="NETWORK", help="file of the network: .nnet or .npz")
     jacobian.add_argument("points", metavar="POINTS", help="file of the points: .npy, .npz, or else text")
-    jacobian.add_argument("-o", "--output", required=True, metavar="RESULTS", help="Jacobians: .npy, .txt or .csv")
+    jacobian.add_argument(
+        "-o", "--output", required=True, metavar="RESULTS", help="Jacobians: .npy, .txt or .csv"
+    )
     jacobian.add_argument("--value", metavar="FILE", help="write the values y as well: .npy, .txt or .csv")
     jacobian.add_argument("--key", metavar="NAME", help="which array of POINTS.npz")
-    jacobian.add_argument("--workers", type=n_workers, default=1, metavar="N",
-                          help="threads, -1 for all cores (default: %(default)s)")
+    jacobian.add_argument(
+        "--workers",
+        type=n_workers,
+        default=1,
+        metavar="N",
+        help="threads, -1 for all cores (default: %(default)s)",
+    )
     add_network_options(jacobian)
 
     info = commands.add_parser(
-        "info", help="layers, plan and formula of a network",
-        description="Layers, notes, plan of the computation and formula (LaTeX) of a network.", epilog=EXIT_STATUS)
-    info.add_argument("network", metavar="NETWORK", nargs="?",
-                      help="file of the network: .nnet or .npz (default: the network that ships with fastjac)")
-    info.add_argument("--points", type=n_points, default=10_000, metavar="N",
-                      help="size of the batch that is planned beside one point (default: %(default)s)")
+        "info",
+        help="layers, plan and formula of a network",
+        description="Layers, notes, plan of the computation and formula (LaTeX) of a network.",
+        epilog=EXIT_STATUS,
+    )
+    info.add_argument(
+        "network",
+        metavar="NETWORK",
+        nargs="?",
+        help="file of the network: .nnet or .npz (default: the one that ships with fastjac)",
+    )
+    info.add_argument(
+        "--points",
+        type=n_points,
+        default=10_000,
+        metavar="N",
+        help="size of the batch that is planned beside one point (default: %(default)s)",
+    )
     add_network_options(info)
 
-    commands.add_parser("config", help="version, build, SIMD level, BLAS, cores",
-                        description="What this installation consists of and what it found on this machine.")
+    commands.add_parser(
+        "config",
+        help="version, build, SIMD level, BLAS, cores",
+        description="Version, build, SIMD level, BLAS and cores: what this installation consists of\n"
+        "and what it found on this machine.",
+    )
     return top
 
 
 def add_network_options(command):
-    command.add_argument("--dtype", choices=("float32", "float64"),
-                         help="precision of the computation and the results (default: that of the weights)")
-    command.add_argument("--no-normalize", action="store_true",
-                         help=".nnet only: take normalised inputs, give outputs that are not scaled back")
-    command.add_argument("--no-clip", action="store_true",
-                         help=".nnet only: do not clip inputs to the bounds in the file")
+    command.add_argument(
+        "--dtype",
+        choices=("float32", "float64"),
+        help="precision of the computation and the results (default: that of the weights)",
+    )
+    command.add_argument(
+        "--no-normalize",
+        action="store_true",
+        help=".nnet only: take normalised inputs, give outputs that are not scaled back",
+    )
+    command.add_argument(
+        "--no-clip", action="store_true", help=".nnet only: do not clip inputs to the bounds in the file"
+    )
 
 
 def run(arguments):
@@ -128,6 +162,8 @@ def run(arguments):
 
 def main(argv=None):
     """Exit status of `python -m fastjac` with the arguments `argv` (default: those of the process)."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without the letters of mathematics shows ?
     arguments = parser().parse_args(argv)
     try:
         with termination_as_exit():

@@ -19,8 +19,9 @@ def load(arguments):
     path = arguments.network
     suffix = os.path.splitext(path)[1].lower()
     if suffix == ".nnet":
-        return from_nnet(path, normalize=not arguments.no_normalize, clip=not arguments.no_clip,
-                         dtype=arguments.dtype), {}
+        return from_nnet(
+            path, normalize=not arguments.no_normalize, clip=not arguments.no_clip, dtype=arguments.dtype
+        ), {}
     if suffix != ".npz":
         raise CommandError(f"expected a network in a .nnet or .npz file, got {path!r}")
     if arguments.no_normalize or arguments.no_clip:

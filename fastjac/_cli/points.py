@@ -54,7 +54,7 @@ def _npy_points(path):
         raise CommandError(f"{path}: expected a .npy file with numbers, got: {error}") from error
     _check(path, array.shape, array.dtype)
     if array.ndim > 2 and not array.flags.c_contiguous:
-        raise CommandError(f"{path}: expected an array of more than two dimensions in C order, got Fortran order")
+        raise CommandError(f"{path}: expected more than two dimensions in C order, got Fortran order")
     points = Points(array.shape[:-1], array.shape[-1], None)
     rows = np.asarray(array).reshape(points.n_points, points.n_in)
 
@@ -80,8 +80,10 @@ def _npz_points(path, key):
         raise CommandError(f"{path}: expected a NumPy archive (.npz), got: {error}") from error
     _check(path, shape, dtype)
     if fortran_order and len(shape) > 1:
-        raise CommandError(f"{path}: expected {key!r} in C order, which can be read row by row, got Fortran order; "
-                           "save it as .npy")
+        raise CommandError(
+            f"{path}: expected {key!r} in C order, which can be read row by row, "
+            "got Fortran order; save it as .npy"
+        )
     n_in = shape[-1]
 
     def tiles(n):
@@ -96,8 +98,10 @@ def _npz_points(path, key):
                 except (zipfile.BadZipFile, zlib.error, EOFError) as error:
                     raise CommandError(f"{path}: expected {key!r} undamaged, got: {error}") from error
                 if len(data) != n_bytes:
-                    raise CommandError(f"{path}: expected {points.n_points} points in {key!r}, "
-                                       f"got the end of the data {left} points before")
+                    raise CommandError(
+                        f"{path}: expected {points.n_points} points in {key!r}, "
+                        f"got the end of the data {left} points before"
+                    )
                 yield np.frombuffer(data, dtype).reshape(k, n_in)
                 left -= k
 
@@ -159,8 +163,10 @@ def _records(path):
                     yield number, fields
                 first = False
         except UnicodeDecodeError as error:
-            raise CommandError(f"{path}: expected text in UTF-8 (or a .npy, .npz file), "
-                               f"got the byte 0x{error.object[error.start]:02x}") from error
+            raise CommandError(
+                f"{path}: expected text in UTF-8 (or a .npy, .npz file), "
+                f"got the byte 0x{error.object[error.start]:02x}"
+            ) from error
 
 
 def _is_number(field):

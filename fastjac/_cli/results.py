@@ -47,8 +47,9 @@ class _Npy:
             _reserve(part)
         except OSError as error:
             n_bytes = math.prod(shape_of_file) * dtype.itemsize
-            raise CommandError(f"{path}: expected room for {n_bytes} bytes of results, "
-                               f"got: {error.strerror}") from error
+            raise CommandError(
+                f"{path}: expected room for {n_bytes} bytes of results, got: {error.strerror}"
+            ) from error
         self._rows = np.asarray(array).reshape(math.prod(batch_shape), *shape)
         self._start = 0
 
@@ -76,8 +77,12 @@ class _Text:
         return self._tile
 
     def done(self):
-        np.savetxt(self._file, self._tile.reshape(len(self._tile), -1), fmt=NUMBER[self._dtype],
-                   delimiter=self._separator)
+        np.savetxt(
+            self._file,
+            self._tile.reshape(len(self._tile), -1),
+            fmt=NUMBER[self._dtype],
+            delimiter=self._separator,
+        )
 
     def close(self):
         self._file.close()

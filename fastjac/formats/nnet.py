@@ -15,6 +15,7 @@ Hidden layers are relu, the last one is linear.
 import math
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -95,8 +96,10 @@ def _clip_layer(path, content, normalize, dtype):
         bounds = (bounds - content.means[:-1]) / content.ranges[:-1]
     lower, upper = bounds.astype(dtype).astype(np.float64)
     for j in np.flatnonzero(lower >= upper):
-        raise ModelFormatError(f"{path}: expected the smallest value of input {j + 1} to lie below the largest to "
-                               f"clip to, got {lower[j]} and {upper[j]}; clip=False reads the file without")
+        raise ModelFormatError(
+            f"{path}: expected the smallest value of input {j + 1} to lie "
+            f"below the largest to clip to, got {lower[j]} and {upper[j]}; clip=False reads the file without"
+        )
     return Layer(np.eye(lower.size, dtype=dtype), None, "hard_tanh", min=lower, max=upper)
 
 
@@ -104,8 +107,10 @@ def _rounded(path, array, dtype):
     with np.errstate(over="ignore"):
         array = array.astype(dtype)
     if not np.isfinite(array).all():
-        raise ModelFormatError(f"{path}: expected weights within the range of {dtype} after normalisation, "
-                               "got an overflow; try normalize=False")
+        raise ModelFormatError(
+            f"{path}: expected weights within the range of {dtype} after normalisation, "
+            "got an overflow; try normalize=False"
+        )
     return array
 
 
@@ -116,7 +121,7 @@ def _read(path):
         widths = lines.integers(n_layers + 1, f"widths ({n_layers} layers)")
         if (widths[0], widths[-1]) != (n_in, n_out):
             lines.fail(f"widths from {n_in} to {n_out} as announced", f"{widths[0]} to {widths[-1]}")
-        n_numbers = sum((n + 1) * m for n, m in zip(widths, widths[1:]))
+        n_numbers = sum((n + 1) * m for n, m in pairwise(widths))
         # A number takes two bytes at least: an absurd size is found before anything is allocated.
         n_bytes = os.fstat(file.fileno()).st_size
         if n_numbers > n_bytes // 2 + 1:
@@ -129,7 +134,7 @@ def _read(path):
         if min(ranges) <= 0:
             lines.fail("ranges greater than 0", f"{min(ranges)}")
         layers = []
-        for k, (n, m) in enumerate(zip(widths, widths[1:]), start=1):
+        for k, (n, m) in enumerate(pairwise(widths), start=1):
             rows = [lines.floats(n, f"weights of neuron {i} of layer {k}") for i in range(1, m + 1)]
             b = [lines.floats(1, f"bias of neuron {i} of layer {k}")[0] for i in range(1, m + 1)]
             layers.append((np.array(rows).T, np.array(b)))

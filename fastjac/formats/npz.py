@@ -24,8 +24,9 @@ from fastjac.formats.archive import read_archive, write_archive
 from fastjac.formats.errors import ModelFormatError
 from fastjac.network import Layer, Network
 
-RESERVED = re.compile(r"(?P<array>[Wb])(?P<k>[1-9]\d*)|activation(?P<layer>[1-9]\d*)\.(?P<parameter>\w+)|activations",
-                      re.ASCII)
+RESERVED = re.compile(
+    r"(?P<array>[Wb])(?P<k>[1-9]\d*)|activation(?P<layer>[1-9]\d*)\.\w+|activations", re.ASCII
+)
 
 
 def from_npz(path, *, dtype=None):
@@ -59,8 +60,11 @@ def from_npz(path, *, dtype=None):
     n_layers = _check_names(path, arrays)
     layers = []
     for k, name in enumerate(arrays["activations"].tolist(), start=1):
-        parameters = {key.partition(".")[2]: value.item() if value.ndim == 0 else value
-                      for key, value in arrays.items() if key.startswith(f"activation{k}.")}
+        parameters = {
+            key.partition(".")[2]: value.item() if value.ndim == 0 else value
+            for key, value in arrays.items()
+            if key.startswith(f"activation{k}.")
+        }
         try:
             layers.append(Layer(arrays[f"W{k}"], arrays.get(f"b{k}"), name, **parameters))
         except (ValueError, TypeError) as error:
@@ -128,7 +132,7 @@ def save_npz(net, path, /, **notes):
 def _note(name, note):
     array = np.array(note)
     if array.dtype.kind != "U" or array.ndim > 1:
-        raise TypeError(f"expected text or a sequence of texts for the note {name!r}, got {type(note).__name__}")
+        raise TypeError(f"expected text or a sequence of texts for the note {name!r}, got {note!r}")
     # NumPy's text drops trailing NULs: better an error than a note that comes back changed.
     if array.tolist() != (note if isinstance(note, str) else list(note)):
         raise ValueError(f"expected the note {name!r} without NUL at its end, got {note!r}")
@@ -139,22 +143,28 @@ def _check_names(path, arrays):
     """Number of layers; raise where an array is missing, unexpected or of a wrong shape."""
     activations = arrays.get("activations")
     if activations is None:
-        raise ModelFormatError(f"{path}: expected an array 'activations' with one name per layer, "
-                               f"got {', '.join(arrays) or 'an empty archive'}")
+        raise ModelFormatError(
+            f"{path}: expected an array 'activations' with one name per layer, "
+            f"got {', '.join(arrays) or 'an empty archive'}"
+        )
     if activations.dtype.kind != "U" or activations.ndim != 1 or activations.size == 0:
-        raise ModelFormatError(f"{path}: expected 'activations' as text of shape (n_layers,), "
-                               f"got {activations.dtype} of shape {activations.shape}")
+        raise ModelFormatError(
+            f"{path}: expected 'activations' as text of shape (n_layers,), "
+            f"got {activations.dtype} of shape {activations.shape}"
+        )
     n_layers = activations.size
     for k in range(1, n_layers + 1):
         if f"W{k}" not in arrays:
-            raise ModelFormatError(f"{path}: expected W1 to W{n_layers} for {n_layers} activations, got no W{k}")
+            raise ModelFormatError(f"{path}: expected W1 to W{n_layers} as in 'activations', got no W{k}")
         _check_shape(path, arrays, f"W{k}", "(n_in, n_out)")
     for key, array in arrays.items():
         known = RESERVED.fullmatch(key)
         if known is None:
             if array.dtype.kind != "U" or array.ndim > 1:
-                raise ModelFormatError(f"{path}: expected W, b, activations, parameters and text, got {key!r} with "
-                                       f"{array.dtype} of shape {array.shape}")
+                raise ModelFormatError(
+                    f"{path}: expected W, b, activations, parameters and text, "
+                    f"got {key!r} with {array.dtype} of shape {array.shape}"
+                )
             continue
         k = int(known["k"] or known["layer"] or 1)
         if k > n_layers:
@@ -171,13 +181,16 @@ def _check_shape(path, arrays, key, expected):
     array = arrays[key]
     fits = array.ndim == 2 if expected == "(n_in, n_out)" else str(array.shape) == expected
     if array.dtype.kind == "U" or array.size == 0 or not fits:
-        raise ModelFormatError(f"{path}: expected {key!r} as numbers of shape {expected}, "
-                               f"got {array.dtype} of shape {array.shape}")
+        raise ModelFormatError(
+            f"{path}: expected {key!r} as numbers of shape {expected}, "
+            f"got {array.dtype} of shape {array.shape}"
+        )
 
 
 def _fault_in_notes(arrays, n_in, n_out):
     for side, n in (("in", n_in), ("out", n_out)):
         for key in (f"names_{side}", f"units_{side}"):
             if key in arrays and arrays[key].shape != (n,):
-                return f"expected {key!r} with one text for each of {n} {side}puts, got shape {arrays[key].shape}"
+                shape = arrays[key].shape
+                return f"expected {key!r} with one text for each of {n} {side}puts, got shape {shape}"
     return None
