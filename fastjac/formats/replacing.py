@@ -2,7 +2,7 @@
 
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -21,16 +21,18 @@ def replacing(path):
     if os.path.lexists(target) and not stat.S_ISREG(os.stat(target).st_mode):
         raise OSError(f"expected a regular file to write to, got {os.fspath(path)!r}")
     folder, name = os.path.split(target)
-    part = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.part")
-    # Not a file of `tempfile`: those are private to their owner, and a result follows the umask.
+    part = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.part")
     try:
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    except OSError as error:
-        error.filename = os.fspath(path)  # the name the caller knows, not the temporary one
-        raise
-    try:
+        # Not a file of `tempfile`: those are private to their owner, and a result follows the umask.
+        # Within the block, so that a signal right after the file appears removes it, too.
+        try:
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except OSError as error:
+            error.filename = os.fspath(path)  # the name the caller knows, not the temporary one
+            raise
         yield part
         os.replace(part, target)
     except BaseException:
-        os.unlink(part)
+        with suppress(FileNotFoundError):
+            os.unlink(part)
         raise
