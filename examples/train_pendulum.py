@@ -170,8 +170,8 @@ def main():
     error_y, error_J = errors(net)
     print("relative RMS error at new points, value:   ", " ".join(f"{e:.1e}" for e in error_y))
     print("relative RMS error at new points, Jacobian:", " ".join(f"{e:.1e}" for e in error_J.ravel()))
-    accuracy = f"relative RMS error of the worst entry: value {error_y.max():.0e}, Jacobian {error_J.max():.0e}"
-    save_npz(net, arguments.output, **NOTES, accuracy=accuracy)
+    worst = f"value {error_y.max():.0e}, Jacobian {error_J.max():.0e}"
+    save_npz(net, arguments.output, **NOTES, accuracy=f"relative RMS error of the worst entry: {worst}")
     print(f"written to {arguments.output}")
 
 

@@ -216,9 +216,15 @@ def test_pickle_is_not_executed(write):
     assert not Bomb.exploded
 
 
-def test_truncated_at_every_byte(tmp_path, write):
+@pytest.fixture
+def smallest(write):
+    """The bytes of a small archive."""
+    return write({"W1": np.ones((2, 1)), "activations": np.array(["tanh"])}).read_bytes()
+
+
+def test_truncated_at_every_byte(tmp_path, smallest):
     """Case 81."""
-    data = write(arrays()).read_bytes()
+    data = smallest
     path = tmp_path / "cut.npz"
     for n in range(len(data)):
         path.write_bytes(data[:n])
@@ -226,16 +232,16 @@ def test_truncated_at_every_byte(tmp_path, write):
             from_npz(path)
 
 
-def test_every_byte_flipped(tmp_path, write):
+def test_every_byte_flipped(tmp_path, smallest):
     """Case 82: an error or a network, nothing else; what the check sums cover is an error."""
-    data = bytearray(write(arrays()).read_bytes())
+    data = bytearray(smallest)
     path = tmp_path / "flipped.npz"
     n_errors = 0
     for n in range(len(data)):
         data[n] ^= 0x5A
         path.write_bytes(data)
         try:
-            assert from_npz(path).n_in == 3
+            assert from_npz(path).n_in == 2
         except ModelFormatError:
             n_errors += 1
         data[n] ^= 0x5A

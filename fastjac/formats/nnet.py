@@ -20,7 +20,8 @@ from itertools import pairwise
 import numpy as np
 
 from fastjac.formats.errors import ModelFormatError
-from fastjac.network import Layer, Network
+from fastjac.layer import Layer
+from fastjac.network import Network
 
 
 def from_nnet(path, *, normalize=True, clip=True, dtype=None):

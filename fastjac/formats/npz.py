@@ -22,7 +22,8 @@ import numpy as np
 
 from fastjac.formats.archive import read_archive, write_archive
 from fastjac.formats.errors import ModelFormatError
-from fastjac.network import Layer, Network
+from fastjac.layer import Layer
+from fastjac.network import Network
 
 RESERVED = re.compile(
     r"(?P<array>[Wb])(?P<k>[1-9]\d*)|activation(?P<layer>[1-9]\d*)\.\w+|activations", re.ASCII
