@@ -3,8 +3,20 @@
 from fastjac._config import show_config
 from fastjac._version import __version__
 from fastjac.activations import ACTIVATIONS
+from fastjac.formats import ModelFormatError, from_npz, from_nnet, save_npz
 from fastjac.layer import Layer
 from fastjac.network import Network
 from fastjac.planning import Plan
 
-__all__ = ["ACTIVATIONS", "Layer", "Network", "Plan", "__version__", "show_config"]
+__all__ = [
+    "ACTIVATIONS",
+    "Layer",
+    "ModelFormatError",
+    "Network",
+    "Plan",
+    "__version__",
+    "from_nnet",
+    "from_npz",
+    "save_npz",
+    "show_config",
+]
