@@ -112,6 +112,14 @@ def _elements_are_apart(out):
     return True
 
 
+def share_elements(first, second):
+    """Whether two arrays have an element in common; also True where that is too hard to tell."""
+    try:
+        return np.shares_memory(first, second, max_work=100_000)
+    except np.exceptions.TooHardError:
+        return True
+
+
 def element_strides(out, n_leading):
     """Strides in elements of `out` seen as (points, *core), or None if it cannot be seen so in place."""
     axes = [(n, stride) for n, stride in zip(out.shape[:n_leading], out.strides) if n != 1]

@@ -514,7 +514,7 @@ cdef class Program:
             raise TypeError(f"out: expected a tuple (y, J) of two arrays, got {type(out).__name__}")
         for name, shape, array in zip(("out[0]", "out[1]"), shapes, out):
             _arguments.check_result(array, leading + shape, self.dtype, name)
-        if np.may_share_memory(*out):
+        if _arguments.share_elements(*out):
             raise ValueError("out: expected two arrays apart from each other, got two that overlap")
         return list(out)
 
