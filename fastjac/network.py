@@ -181,5 +181,10 @@ def _check_finite(layer, k, dtype):
     """Raise if a number of the layer overflows in `dtype`."""
     largest = np.finfo(dtype).max
     for name, array in (("W", layer.W), ("b", layer.b), *layer.parameters.items()):
-        if array is not None and not isinstance(array, str) and np.abs(array).max() > largest:
-            raise ValueError(f"layer {k}: {name} has a number that is not finite in {dtype}")
+        beyond = np.argwhere(np.abs(0 if array is None else array) > largest)
+        if len(beyond):
+            index = tuple(map(int, beyond[0]))
+            raise ValueError(
+                f"layer {k}: {name}: expected numbers that are finite in {dtype}, "
+                f"got {np.asarray(array)[index]} at index {index}"
+            )
