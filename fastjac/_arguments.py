@@ -63,7 +63,9 @@ def contiguous(x, leading, dtype, outputs):
     """
     if x.shape[:-1] != leading:
         x = np.broadcast_to(x, leading + x.shape[-1:])
-    x = np.require(x, dtype, ["C", "A"])
+    # What is beyond float32 becomes infinity or zero, whatever NumPy is set to say about it.
+    with np.errstate(all="ignore"):
+        x = np.require(x, dtype, ["C", "A"])
     if any(np.may_share_memory(x, output) for output in outputs):
         x = x.copy()
     return x

@@ -128,7 +128,9 @@ cdef class Program:
         self.costs[<int>JVP] = self.costs[<int>VJP] = multiply_adds(&self.net, NULL, JVP)
 
     cdef const void* keep(self, array) except? NULL:
-        array = np.ascontiguousarray(array, self.dtype)
+        # A weight may be too small for float32: zero is right, and NumPy need not say so.
+        with np.errstate(under="ignore"):
+            array = np.ascontiguousarray(array, self.dtype)
         self.arrays.append(array)
         return cnp.PyArray_DATA(<cnp.ndarray>array)
 
