@@ -136,16 +136,26 @@ cdef class Program:
 
     cdef int prepare_plans(self) except -1:
         """Make the two plans, when the first Jacobian is asked for."""
+        cdef plan_t point, batch
         plans = [
-            make_plan(self.widths, batch=batch, order=self.order, itemsize=self.dtype.itemsize,
+            make_plan(self.widths, batch=several, order=self.order, itemsize=self.dtype.itemsize,
                       engine=self.engine)
-            for batch in (False, True)
+            for several in (False, True)
         ]
-        self.pack_plan(plans[0], &self.point_plan)
-        self.pack_plan(plans[1], &self.batch_plan)
-        self.costs[<int>JACOBIAN] = multiply_adds(&self.net, &self.batch_plan, JACOBIAN)
-        self.costs[<int>VALUE_AND_JACOBIAN] = self.costs[<int>JACOBIAN]
-        self.python_plans = plans
+        point.steps = batch.steps = NULL
+        try:
+            self.pack_plan(plans[0], &point)
+            self.pack_plan(plans[1], &batch)
+            # Another thread may have been faster: its plans stay, as it may be at work with them.
+            if self.python_plans is None:
+                self.point_plan, self.batch_plan = point, batch
+                point.steps = batch.steps = NULL
+                self.costs[<int>JACOBIAN] = multiply_adds(&self.net, &self.batch_plan, JACOBIAN)
+                self.costs[<int>VALUE_AND_JACOBIAN] = self.costs[<int>JACOBIAN]
+                self.python_plans = plans
+        finally:
+            PyMem_RawFree(point.steps)
+            PyMem_RawFree(batch.steps)
         return 0
 
     cdef int pack_plan(self, plan, plan_t* packed) except -1:
@@ -157,7 +167,6 @@ cdef class Program:
             offset += size
         # Slot −1 is the result, and Python's last index.
         offsets.append(-1)
-        PyMem_RawFree(packed.steps)
         packed.steps = <step_t*>PyMem_RawMalloc(len(plan.steps) * sizeof(step_t))
         if packed.steps == NULL:
             raise MemoryError(f"no room for a plan of {len(plan.steps)} steps")
