@@ -1,0 +1,38 @@
+"""Fixtures: every SIMD build that this machine has, both dtypes, every array argument of every method."""
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from fastjac.kernels import dispatch
+from support import OPERANDS
+
+# The machines that run the tests may be slow and busy: an example that takes long is no failure.
+settings.register_profile("fastjac", deadline=None, max_examples=50)
+settings.load_profile("fastjac")
+
+
+@pytest.fixture(params=dispatch.available())
+def simd(request):
+    """Name of a SIMD build; networks that the test makes use it."""
+    before = dispatch.simd_level()
+    dispatch.select(request.param)
+    yield request.param
+    dispatch.select(before)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    return np.dtype(request.param)
+
+
+@pytest.fixture(params=OPERANDS, ids=str)
+def operand(request):
+    """An array argument of a method of a network; see `support.Operand`."""
+    return request.param
+
+
+@pytest.fixture(params=[(), (7,), (3, 5)], ids=["point", "batch", "grid"])
+def leading(request):
+    """Leading dimensions of points."""
+    return request.param
