@@ -67,7 +67,7 @@ cdef class Program:
     cdef plan_t batch_plan
     cdef bint is_f64
     cdef int typenum
-    cdef readonly tuple layers
+    cdef tuple python_layers
     cdef readonly object dtype
     cdef readonly str engine
     cdef readonly object order
@@ -97,7 +97,7 @@ cdef class Program:
         self.dtype = np.dtype(dtype)
         self.is_f64 = self.dtype == np.float64
         self.typenum = cnp.NPY_DOUBLE if self.is_f64 else cnp.NPY_FLOAT
-        self.engine, self.order, self.layers, self.arrays = engine, order, layers, []
+        self.engine, self.order, self.python_layers, self.arrays = engine, order, layers, []
         self.simd = dispatch.simd_level()
         self.net.kernels = current_kernels()
         PyMem_RawFree(self.net.layers)
@@ -191,6 +191,12 @@ cdef class Program:
         return 0
 
     # ------------------------------------------------------------ what it is
+
+    @property
+    def layers(self):
+        """The layers, from the input to the output."""
+        self.require_ready()
+        return self.python_layers
 
     @property
     def n_in(self):

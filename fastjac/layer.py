@@ -60,6 +60,8 @@ class Layer:
     __slots__ = ("W", "activation", "b", "parameter_rows", "parameters")
 
     def __init__(self, W, b=None, activation="identity", **parameters):
+        if hasattr(self, "W"):
+            raise RuntimeError("a Layer is immutable: __init__ was called a second time")
         W = _as_weights(W, "W", 2)
         b = None if b is None else _as_weights(b, "b", 1)
         n_out = W.shape[1]

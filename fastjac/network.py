@@ -119,7 +119,7 @@ class Network(Program):
         return render.diagram(self.layers, style=style, jacobian=jacobian)
 
     def __repr__(self):
-        if not self.layers:
+        if self.dtype is None:
             return f"<{type(self).__name__} without layers: __init__ was not called>"
         head = f"Network {'-'.join(map(str, self.widths))}, {self.dtype}, engine {self.engine}"
         return f"{head}\n{render.table(self.layers)}"
