@@ -164,7 +164,7 @@ def running_bound(layers, x, dtype, worst=True):
             size = np.where(h == 0, size, abs(gate) + abs(d - gate))
         slope_error = drift + k_slope * u * size + tiny
         G = abs(d)[..., None] * AG
-        B = (abs(d) + slope_error)[..., None] * B + slope_error[..., None] * AG + u * G + tiny
+        B = (abs(d) + slope_error)[..., None] * B + slope_error[..., None] * AG + u * G + (len(W) + 1) * tiny
     return e, B, G
 
 

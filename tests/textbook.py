@@ -53,7 +53,7 @@ def _upper_tail(x):
     bell = 2 / np.sqrt(EXTENDED("3.14159265358979323846264338327950288")) * np.exp(-x * x)
     far = np.maximum(x, 2)
     fraction = far
-    for n in range(200, 0, -1):
+    for n in range(80, 0, -1):
         fraction = far + EXTENDED(n) / 2 / fraction
     return np.where(x < 2, 1 - bell * _series(np.minimum(x, 2)), bell / (2 * fraction)), bell
 
@@ -87,7 +87,8 @@ class Digits:
 
 
 def sigmoid(m, h):
-    return 1 / (1 + m.exp(-h))
+    # Two ways to write one function; each overflows on the other side.
+    return m.where(m.re(h) > 0, 1 / (1 + m.exp(-h)), m.exp(h) / (1 + m.exp(h)))
 
 
 def softplus(m, h, beta=1):
