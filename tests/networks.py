@@ -1,8 +1,10 @@
 """Random networks for the accuracy tests: one name per activation, with the parameters it gets."""
 
 import zlib
+from itertools import pairwise
 
 import numpy as np
+
 from oracles import Plain
 from textbook import ROWWISE, TEXTBOOK
 
@@ -16,6 +18,7 @@ SUBJECTS = {name: (name, {}) for name in [*TEXTBOOK, *sorted(ROWWISE)]} | {
     "softplus_beta": ("softplus", {"beta": 2.5}),
     "elu_alpha": ("elu", {"alpha": 0.5}),
     "celu_alpha": ("celu", {"alpha": 2.0}),
+    "hard_sigmoid_limits": ("hard_sigmoid", {"slope": 0.25, "offset": 0.5}),
     "hard_tanh_limits": ("hard_tanh", {"min": -0.5, "max": 2.0}),
 }
 
@@ -25,7 +28,8 @@ EXPLOSIVE = {"exp": 0.2, "square": 0.2, "log_softmax": 1}
 
 # f' is piecewise constant, so that the only rounding of J is that of its products.
 PIECEWISE_LINEAR = {"identity", "relu", "relu6", "leaky_relu", "prelu", "thresholded_relu", "hard_tanh",
-                    "hard_tanh_limits", "hard_sigmoid", "soft_shrink", "hard_shrink", "abs"}
+                    "hard_tanh_limits", "hard_sigmoid", "hard_sigmoid_limits", "soft_shrink",
+                    "hard_shrink", "abs"}
 
 
 def random_layers(name, widths, dtype, gain, n_points):
@@ -38,5 +42,5 @@ def random_layers(name, widths, dtype, gain, n_points):
     gain = gain * EXPLOSIVE.get(name, 1)
     layers = [Plain((gain / np.sqrt(n) * rng.standard_normal((n, m))).astype(dtype),
                     (0.3 * rng.standard_normal(m)).astype(dtype), activation, parameters)
-              for n, m in zip(widths, widths[1:])]
+              for n, m in pairwise(widths)]
     return layers, rng.standard_normal((n_points, widths[0])).astype(dtype)

@@ -3,13 +3,15 @@
 Nothing here shares a formula with the library. `reference` runs F itself in long double on inputs
 with a tiny imaginary step, one direction at a time; `reference_digits` differentiates F as a whole
 in high precision. `running_bound` follows the rounding errors of a pass in working precision.
-A layer is anything with W, b, activation and parameters, such as `Plain` or `fastjac.Layer`.
+Layers are `Plain`, in the dtype of the network that is looked at.
 """
 
+from types import MappingProxyType
 from typing import NamedTuple
 
 import mpmath
 import numpy as np
+
 from textbook import EXTENDED, GATED, ROWWISE, TEXTBOOK, Digits, Step
 
 STEP = EXTENDED("1e-200")
@@ -25,7 +27,7 @@ class Plain(NamedTuple):
     W: np.ndarray
     b: np.ndarray
     activation: str = "identity"
-    parameters: dict = {}
+    parameters: dict = MappingProxyType({})
 
 
 def plain(layers, dtype):
@@ -196,7 +198,8 @@ def numpy_reference(layers, x, dtype):
         if layer.activation in ROWWISE:
             s = activate(Plain(None, None, "softmax"), h.astype(EXTENDED) + 0j).real.astype(dtype)
             a = activate(layer, h.astype(EXTENDED) + 0j).real.astype(dtype)
-            D = np.diag(s) - np.outer(s, s) if layer.activation == "softmax" else np.eye(len(s), dtype=dtype) - s
+            ones = np.ones_like(s)
+            D = np.diag(s) - np.outer(s, s) if layer.activation == "softmax" else np.diag(ones) - s
             step = D @ W.T
         else:
             a, d = (t.astype(dtype) for t in value_and_slope(layer, h.astype(EXTENDED)))

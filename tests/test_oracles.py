@@ -3,6 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
+
 from networks import SUBJECTS, random_layers
 from oracles import (
     HAS_EXTENDED,

@@ -6,8 +6,8 @@ import json
 
 import h5py
 import numpy as np
-from oracles import Plain
 
+from oracles import Plain
 from real import Trained, folder
 
 KERAS_NAMES = {"linear": "identity", "relu": "relu", "sigmoid": "sigmoid"}
@@ -63,7 +63,8 @@ def published(y, x):
 
 def authors_cloud_type():
     """`determine_ctype` of the package, whose file needs nothing but NumPy."""
-    spec = importlib.util.spec_from_file_location("determine_ctype", folder() / "FLiESANN" / "determine_ctype.py")
+    path = folder() / "FLiESANN" / "determine_ctype.py"
+    spec = importlib.util.spec_from_file_location("determine_ctype", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.determine_ctype

@@ -5,14 +5,14 @@ and on its mirror image, and averages; its own code does so here, with a stand-i
 that has just the array functions the code calls.
 """
 
-import importlib.util
+import importlib
 import sys
 import types
 from unittest import mock
 
 import numpy as np
-from oracles import Plain
 
+from oracles import Plain
 from real import Trained, folder
 
 SIZES = ("xxsmall", "xsmall", "small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
@@ -29,7 +29,7 @@ def sizes_in_package():
     return {path.stem.removeprefix("nn-") for path in weights_folder().glob("nn-*.npz")}
 
 
-def network(size, n_points=3):
+def network(size, n_points=1):
     """The network of one size, at points drawn from the inputs it was trained on."""
     with np.load(weights_folder() / f"nn-{size}.npz") as file:
         numbers = sorted({int(key.split(".")[1]) for key in file.files})
@@ -74,10 +74,11 @@ def scaled_inputs(kulfan_parameters, alpha, Re, n_crit, xtr_upper, xtr_lower):
 def mirrored_inputs(x):
     """The inputs of the airfoil upside down, seen from below."""
     mirrored = x.copy()
-    mirrored[:, INPUTS["upper"]], mirrored[:, INPUTS["lower"]] = -x[:, INPUTS["lower"]], -x[:, INPUTS["upper"]]
+    for one, other in (("upper", "lower"), ("lower", "upper")):
+        mirrored[:, INPUTS[one]] = -x[:, INPUTS[other]]
+        mirrored[:, INPUTS["xtr_" + one]] = x[:, INPUTS["xtr_" + other]]
     for name in ("leading_edge", "sin_2_alpha"):
         mirrored[:, INPUTS[name]] *= -1
-    mirrored[:, INPUTS["xtr_upper"]], mirrored[:, INPUTS["xtr_lower"]] = x[:, 24], x[:, 23]
     return mirrored
 
 
