@@ -5,7 +5,6 @@
 """
 
 import numpy as np
-
 from test_real_networks import NETWORKS, errors, real_case
 
 

@@ -2,13 +2,13 @@
 
 from typing import NamedTuple
 
-import fastjac as fj
 import numpy as np
 import pytest
-from fastjac.kernels import dispatch
-
 from oracles import HAS_EXTENDED, normwise, numpy_reference, reference, running_bound, unit_roundoff
 from textbook import EXTENDED
+
+import fastjac as fj
+from fastjac.kernels import dispatch
 
 needs_extended = pytest.mark.skipif(not HAS_EXTENDED, reason="long double is not 80 bits wide here")
 both_dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["f64", "f32"])

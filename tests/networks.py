@@ -4,7 +4,6 @@ import zlib
 from itertools import pairwise
 
 import numpy as np
-
 from oracles import Plain
 from textbook import ROWWISE, TEXTBOOK
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import mpmath
 import numpy as np
-
 from textbook import EXTENDED, GATED, ROWWISE, TEXTBOOK, Digits, Step
 
 STEP = EXTENDED("1e-200")

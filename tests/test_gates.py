@@ -7,10 +7,8 @@ G3 normwise figures, G4 integers exact, G6 one NaN, the same result in every lan
 from functools import cache
 from itertools import pairwise
 
-import fastjac as fj
 import numpy as np
 import pytest
-
 from gates import (
     NORMWISE,
     ROUNDINGS,
@@ -26,6 +24,8 @@ from gates import (
 )
 from networks import EXPLOSIVE, PIECEWISE_LINEAR, SUBJECTS, random_layers
 from oracles import Plain, normwise, unit_roundoff
+
+import fastjac as fj
 
 SHALLOW = [(1, 1), (3, 2), (5, 17, 3), (4, 9, 8, 6), (8, 33, 16, 5, 7)]
 DEEP = [(6, 20, 20, 20, 20, 20, 20, 20, 3), (9, 30, 4, 30, 30, 2, 30, 9)]
@@ -48,7 +48,7 @@ def mixed_case(names, dtype):
 
 def test_every_activation_is_a_subject():
     one = np.ones((1, 1))
-    assert {fj.Layer(one, None, name, **parameters).kernel[0]
+    assert {fj.Layer(one, None, name, **parameters).activation
             for name, parameters in SUBJECTS.values()} == set(fj.ACTIVATIONS)
 
 

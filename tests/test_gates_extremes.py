@@ -1,9 +1,7 @@
 """The accuracy gates where arithmetic is at its edges: subnormals, saturated units, kinks."""
 
-import fastjac as fj
 import numpy as np
 import pytest
-
 from gates import (
     ROUNDINGS,
     assert_within_bounds,
@@ -18,6 +16,8 @@ from gates import (
 from networks import PIECEWISE_LINEAR, SUBJECTS, random_layers
 from oracles import Plain, reference, running_bound, unit_roundoff
 from textbook import EXTENDED
+
+import fastjac as fj
 
 N_POINTS = 12
 

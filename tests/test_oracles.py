@@ -3,7 +3,6 @@
 import mpmath
 import numpy as np
 import pytest
-
 from networks import SUBJECTS, random_layers
 from oracles import (
     HAS_EXTENDED,

@@ -8,8 +8,6 @@ from functools import cache, partial
 
 import numpy as np
 import pytest
-from fastjac.kernels import dispatch
-
 from gates import (
     NORMWISE,
     assert_within_bounds,
@@ -22,6 +20,8 @@ from gates import (
 )
 from oracles import normwise, plain
 from real import fliesann, fusion_surrogates, neuralfoil
+
+from fastjac.kernels import dispatch
 
 NETWORKS = {
     # The oracles take seconds for the largest one, so it gets fewer points.

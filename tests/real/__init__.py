@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-
 from oracles import Plain
+
 from real.fetch import FOLDER, is_complete
 
 

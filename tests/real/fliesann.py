@@ -6,8 +6,8 @@ import json
 
 import h5py
 import numpy as np
-
 from oracles import Plain
+
 from real import Trained, folder
 
 KERAS_NAMES = {"linear": "identity", "relu": "relu", "sigmoid": "sigmoid"}

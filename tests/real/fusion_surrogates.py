@@ -8,8 +8,8 @@ import ast
 
 import msgpack
 import numpy as np
-
 from oracles import Plain
+
 from real import Trained, folder, normalised, unnormalised
 
 FAST_IONS = ("H", "He3")

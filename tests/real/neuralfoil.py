@@ -11,8 +11,8 @@ import types
 from unittest import mock
 
 import numpy as np
-
 from oracles import Plain
+
 from real import Trained, folder
 
 SIZES = ("xxsmall", "xsmall", "small", "medium", "large", "xlarge", "xxlarge", "xxxlarge")
