@@ -234,10 +234,16 @@ def _choose(n, batch, order, cost):
         return _sweep_choices(n_layers, 1, n_layers, NORMAL)
     if order == "forward":
         return _sweep_choices(n_layers, 1, n_layers, TRANSPOSED)
-    if order == "auto" and n_layers > N_LAYERS_EXHAUSTIVE:
-        return _choose_meeting_point(n, batch, cost)
-    splits = None if order == "auto" else _splits(order)[1]
-    return _choose_bracketing(n, batch, splits, cost)
+    costs = _Costs(n, batch, cost)
+    if order != "auto":
+        return _choose_bracketing(costs, _splits(order)[1])[1]
+    # On equal cost a sweep is taken: it has fewer, larger products.
+    return min(
+        (costs.reverse_sweep(), _sweep_choices(n_layers, 1, n_layers, NORMAL)),
+        (costs.forward_sweep(), _sweep_choices(n_layers, 1, n_layers, TRANSPOSED)),
+        _choose_bracketing(costs) if n_layers <= N_LAYERS_EXHAUSTIVE else _choose_meeting_point(costs),
+        key=lambda candidate: candidate[0],
+    )[1]
 
 
 def _sweep_choices(n_layers, i, j, orientation):
@@ -281,15 +287,26 @@ class _Costs:
     def transpose(self):
         return self.cost.element * self.n[0] * self.n[-1]
 
+    def reverse_sweep(self):
+        n_layers = len(self.n) - 1
+        return self.form(n_layers) + sum(self.reverse(i, n_layers) for i in range(1, n_layers))
 
-def _choose_bracketing(n, batch, splits, cost):
-    """Dynamic programming over blocks; `splits`, where given, fixes the split of each block."""
-    n_layers, costs = len(n) - 1, _Costs(n, batch, cost)
+    def forward_sweep(self):
+        n_layers = len(self.n) - 1
+        return self.form(1) + sum(self.forward(1, j) for j in range(2, n_layers + 1)) + self.transpose()
+
+
+def _choose_bracketing(costs, splits=None):
+    """Dynamic programming over blocks; `splits`, where given, fixes the split of each block.
+
+    Returns the cost of the chain and the choices.
+    """
+    n_layers = len(costs.n) - 1
     best, choices = {}, {}
     for i in range(1, n_layers + 1):
         for orientation in (NORMAL, TRANSPOSED):
             best[i, i, orientation], choices[i, i, orientation] = costs.form(i), ("form",)
-    blocks = [(i, i + n - 1) for n in range(2, n_layers + 1) for i in range(1, n_layers - n + 2)]
+    blocks = [(i, i + size) for size in range(1, n_layers) for i in range(1, n_layers - size + 1)]
     for i, j in blocks if splits is None else sorted(splits, key=lambda block: block[1] - block[0]):
         candidates = {NORMAL: [], TRANSPOSED: []}
         for s in range(i, j) if splits is None else (splits[i, j],):
@@ -306,38 +323,41 @@ def _choose_bracketing(n, batch, splits, cost):
             turned = min(candidates[TRANSPOSED], key=lambda candidate: candidate[0])
             candidates[NORMAL].append((turned[0] + costs.transpose(), ("transpose",)))
         for orientation in (NORMAL, TRANSPOSED):
-            # On equal cost a sweep goes before a meeting: it has fewer, larger products.
             best[i, j, orientation], choices[i, j, orientation] = min(
                 candidates[orientation], key=lambda candidate: (candidate[0], candidate[1][0] == "meet")
             )
-    return choices
+    return best[1, n_layers, NORMAL], choices
 
 
-def _choose_meeting_point(n, batch, cost):
-    """The cheapest of the two sweeps and of every single meeting point, in linear time."""
-    n_layers, costs = len(n) - 1, _Costs(n, batch, cost)
-    reverse = sum(costs.reverse(i, n_layers) for i in range(1, n_layers)) + costs.form(n_layers)
-    forward = sum(costs.forward(1, j) for j in range(2, n_layers + 1)) + costs.form(1) + costs.transpose()
-    # Blocks grow outwards from the meeting point: forward to the output, reverse to the input. The
-    # width n_s multiplies every product of both, so that only the sums of n_k n_{k−1} are needed.
-    best, choices = reverse, _sweep_choices(n_layers, 1, n_layers, NORMAL)
-    if forward < best:
-        best, choices = forward, _sweep_choices(n_layers, 1, n_layers, TRANSPOSED)
-    pair = [0.0] + [n[k] * n[k - 1] for k in range(1, n_layers + 1)]
-    total, below = sum(pair), 0.0
+def _choose_meeting_point(costs):
+    """The cheapest single meeting point and its choices, in linear time.
+
+    The blocks grow outwards from the meeting point s, forward to the output and reverse to the input.
+    The width n_s multiplies all their products, so that sums of n_k n_{k−1} and of n_k are enough.
+    """
+    n, cost = costs.n, costs.cost
+    n_layers = len(n) - 1
+    pairs = [n[k] * n[k - 1] for k in range(1, n_layers + 1)]
+    best, best_s = float("inf"), None
+    pairs_below, pairs_above = 0, sum(pairs)
+    widths_below, widths_above = 0, sum(n)
     for s in range(1, n_layers):
-        below += pair[s]
-        products = n[s] * (below - pair[s] + total - below - pair[s + 1])
-        elements = n[s] * (sum(n[s + 1 :]) + sum(n[:s]))
-        candidate = (
-            cost.stacked * products + cost.element * elements + costs.meet(1, s, n_layers)
+        pairs_above -= pairs[s - 1]
+        widths_below += n[s - 1]
+        widths_above -= n[s - 1]
+        # The first layer on either side is formed, the others are multiplied by.
+        total = (
+            n[s] * cost.stacked * (pairs_below + pairs_above - pairs[s])
+            + n[s] * cost.element * (widths_below + widths_above - n[s])
             + (n_layers - 2) * costs.stacked_call
+            + costs.meet(1, s, n_layers)
         )
-        if candidate < best:
-            best = candidate
-            choices = _sweep_choices(0, s + 1, n_layers, TRANSPOSED) | _sweep_choices(0, 1, s, NORMAL)
-            choices[1, n_layers, NORMAL] = ("meet", s, TRANSPOSED, NORMAL)
-    return choices
+        if total < best:
+            best, best_s = total, s
+        pairs_below += pairs[s - 1]
+    choices = _sweep_choices(0, best_s + 1, n_layers, TRANSPOSED) | _sweep_choices(0, 1, best_s, NORMAL)
+    choices[1, n_layers, NORMAL] = ("meet", best_s, TRANSPOSED, NORMAL)
+    return best, choices
 
 
 def _splits(order):
