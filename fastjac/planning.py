@@ -13,6 +13,7 @@ Every bracketing of the chain is made of these three.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 # Longest chain for which every bracketing is considered. Beyond, the two sweeps and every single
 # meeting point are: the dynamic programming grows with the third power of the number of layers.
@@ -337,24 +338,16 @@ def _choose_meeting_point(costs):
     """
     n, cost = costs.n, costs.cost
     n_layers = len(n) - 1
-    pairs = [n[k] * n[k - 1] for k in range(1, n_layers + 1)]
+    widths = [0, *accumulate(n[1:])]
+    pairs = [0, *accumulate(n[k] * n[k - 1] for k in range(1, n_layers + 1))]
     best, best_s = float("inf"), None
-    pairs_below, pairs_above = 0, sum(pairs)
-    widths_below, widths_above = 0, sum(n)
     for s in range(1, n_layers):
-        pairs_above -= pairs[s - 1]
-        widths_below += n[s - 1]
-        widths_above -= n[s - 1]
-        # The first layer on either side is formed, the others are multiplied by.
-        total = (
-            n[s] * cost.stacked * (pairs_below + pairs_above - pairs[s])
-            + n[s] * cost.element * (widths_below + widths_above - n[s])
-            + (n_layers - 2) * costs.stacked_call
-            + costs.meet(1, s, n_layers)
-        )
+        products = pairs[s - 1] + pairs[n_layers] - pairs[s + 1]
+        elements = n[s - 1] + widths[s - 1] + widths[n_layers] - widths[s]
+        total = n[s] * (cost.stacked * products + cost.element * elements) + costs.meet(1, s, n_layers)
+        total += (n_layers - 2) * costs.stacked_call
         if total < best:
             best, best_s = total, s
-        pairs_below += pairs[s - 1]
     choices = _sweep_choices(0, best_s + 1, n_layers, TRANSPOSED) | _sweep_choices(0, 1, best_s, NORMAL)
     choices[1, n_layers, NORMAL] = ("meet", best_s, TRANSPOSED, NORMAL)
     return best, choices

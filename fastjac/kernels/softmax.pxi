@@ -17,9 +17,9 @@ cdef inline Py_ssize_t largest(const real* s, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline real centred_mean(const real* s, const real* r, Py_ssize_t n, Py_ssize_t m) noexcept nogil:
-    """Σ s_i (r_i − r_m) over i ≠ m."""
+    """Σ s_i (r_i − r_m) over i ≠ m; NaN if s is, even where there is no other i."""
     cdef Py_ssize_t i
-    cdef real c = 0
+    cdef real c = 0 * s[m]
     for i in range(n):
         if i != m:
             c += s[i] * (r[i] - r[m])
@@ -82,7 +82,7 @@ cdef inline void centre_columns(const real* Wt, const real* s, Py_ssize_t n_rows
     cdef real* c = out + m * n_cols
     cdef const real* pivot = Wt + m * n_cols
     for j in range(n_cols):
-        c[j] = 0
+        c[j] = 0 * s[m]
     for i in range(n_rows):
         if i != m:
             for j in range(n_cols):
