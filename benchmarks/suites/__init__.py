@@ -1,0 +1,1 @@
+"""Suites of benchmarks. `reference_<name>` says in NumPy what `time_<name>` must return."""

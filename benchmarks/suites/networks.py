@@ -1,0 +1,58 @@
+"""The networks that are measured, and a plain NumPy route to their values and Jacobians."""
+
+import numpy as np
+
+import fastjac as fj
+
+SHAPES = {
+    "tiny": ((4, 32, 32, 2), "tanh"),
+    "small": ((8, 64, 64, 8), "tanh"),
+    "acas": ((5, 50, 50, 50, 50, 50, 50, 5), "relu"),
+    "med": ((64, 256, 256, 64), "tanh"),
+    "autoencoder": ((784, 256, 64, 256, 784), "tanh"),
+}
+
+NUMPY = {  # h -> f(h), f'(h)
+    "tanh": lambda h: (np.tanh(h), 1 / np.cosh(h) ** 2),
+    "relu": lambda h: (np.maximum(h, 0), (h > 0).astype(h.dtype)),
+    "identity": lambda h: (h, np.ones_like(h)),
+}
+
+
+def make_layers(name, dtype):
+    """[(W, b, activation), ...] of one of `SHAPES`, the last layer linear, always the same numbers."""
+    widths, activation = SHAPES[name]
+    random = np.random.default_rng(sum(widths))
+    layers = []
+    for k, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False), start=2):
+        W = random.normal(0, np.sqrt(1.5 / n_in), (n_in, n_out)).astype(dtype)
+        b = random.normal(0, 0.1, n_out).astype(dtype)
+        layers.append((W, b, "identity" if k == len(widths) else activation))
+    return layers
+
+
+def make_network(name, dtype, **options):
+    return fj.Network(make_layers(name, dtype), **options)
+
+
+def make_points(name, n_points, dtype):
+    """(n_points, n_in) points; the memory has been touched."""
+    n_in = SHAPES[name][0][0]
+    return np.random.default_rng(7).normal(size=(n_points, n_in)).astype(dtype)
+
+
+def make_direction(shape, dtype):
+    return np.random.default_rng(11).normal(size=shape).astype(dtype)
+
+
+def value_and_jacobian(layers, points):
+    """Textbook forward mode in float64, point by point: y (n_points, n_out), J (n_points, n_out, n_in)."""
+    values, jacobians = [], []
+    for x in np.asarray(points, np.float64):
+        a, J = x, np.eye(len(x))
+        for W, b, activation in layers:
+            a, d = NUMPY[activation](W.T.astype(np.float64) @ a + b)
+            J = d[:, None] * (W.T.astype(np.float64) @ J)
+        values.append(a)
+        jacobians.append(J)
+    return np.array(values), np.array(jacobians)
