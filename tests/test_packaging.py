@@ -84,7 +84,8 @@ def test_test_extra_holds_what_the_tests_import(project):
     known = set(map(requirement_name, project["project"]["optional-dependencies"]["test"]))
     known |= {"numpy", "scipy", "fastjac", *sys.stdlib_module_names}
     known |= {path.stem for path in tests} | {path.parent.name for path in tests}
-    foreign = {name: path.name for path in tests for name in modules_imported_at_the_top(path) if name not in known}
+    imported = {(name, path.name) for path in tests for name in modules_imported_at_the_top(path)}
+    foreign = {(name, path) for name, path in imported if name not in known}
     assert not foreign, "not in the extra `test` of pyproject.toml"
 
 
