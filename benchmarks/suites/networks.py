@@ -46,13 +46,11 @@ def make_direction(shape, dtype):
 
 
 def value_and_jacobian(layers, points):
-    """Textbook forward mode in float64, point by point: y (n_points, n_out), J (n_points, n_out, n_in)."""
-    values, jacobians = [], []
-    for x in np.asarray(points, np.float64):
-        a, J = x, np.eye(len(x))
-        for W, b, activation in layers:
-            a, d = NUMPY[activation](W.T.astype(np.float64) @ a + b)
-            J = d[:, None] * (W.T.astype(np.float64) @ J)
-        values.append(a)
-        jacobians.append(J)
-    return np.array(values), np.array(jacobians)
+    """Textbook forward mode in float64: y (n_points, n_out), J (n_points, n_out, n_in)."""
+    a = np.asarray(points, np.float64)
+    J = np.eye(a.shape[1])
+    for W, b, activation in layers:
+        Wt = W.T.astype(np.float64)
+        a, d = NUMPY[activation](a @ Wt.T + b)
+        J = d[:, :, None] * (Wt @ J)
+    return a, J
