@@ -14,7 +14,7 @@ PACKAGE = ROOT / "fastjac"
 # From the bottom to the top. A module imports from the lines above its own only; a package is one
 # name, and its modules may import each other.
 LAYERS = (
-    ("_version", "data", "include"),
+    ("_version", "data"),
     ("kernels",),
     ("_blas",),
     ("activations", "planning", "_arguments", "_workers"),
@@ -24,12 +24,13 @@ LAYERS = (
     ("render",),
     ("network",),
     ("formats",),
+    ("_config",),
     ("__init__",),
     ("_cli", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
-PYTHON_SOURCES = sorted(PACKAGE.rglob("*.py")) + sorted(PACKAGE.rglob("*.pyi"))
+PYTHON_SOURCES = sorted(PACKAGE.rglob("*.py"))
 CYTHON_SOURCES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".pyx", ".pxd", ".pxi"))
 TEXT_SUFFIXES = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".md", ".toml", ".yml", ".yaml", ".txt", ".in",
                  ".json", ".svg"}
