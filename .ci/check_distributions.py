@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-SHIPPED = (".py", ".pxd", ".pyi", ".h", ".npz", "py.typed")
+SHIPPED = (".py", ".pxd", ".pyi", ".npz", "py.typed")
 EXTENSIONS = (".so", ".pyd")
 NOT_IN_SDIST = (".ci/", ".github/", ".gitignore", ".pre-commit-config.yaml")
 

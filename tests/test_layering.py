@@ -20,13 +20,15 @@ LAYERS = (
     ("activations", "planning", "_arguments", "_workers"),
     ("_engine_blas",),
     ("_program",),
+    ("_svg",),
     ("_picture",),
     ("render",),
     ("network",),
     ("formats",),
     ("_config",),
     ("__init__",),
-    ("_cli", "__main__"),
+    ("_cli",),
+    ("__main__",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
