@@ -46,6 +46,11 @@ def test_run_time_dependencies_are_numpy_and_scipy(project):
     assert sorted(map(requirement_name, project["project"]["dependencies"])) == ["numpy", "scipy"]
 
 
+def test_every_package_is_listed(project):
+    found = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert set(project["tool"]["setuptools"]["packages"]) == found
+
+
 def test_every_declaration_and_data_file_is_package_data(project):
     globs = project["tool"]["setuptools"]["package-data"]
     missing = []
