@@ -3,7 +3,7 @@
 from fastjac._config import show_config
 from fastjac._version import __version__
 from fastjac.activations import ACTIVATIONS
-from fastjac.formats import ModelFormatError, from_npz, from_nnet, save_npz
+from fastjac.formats import ModelFormatError, from_nnet, from_npz, save_npz
 from fastjac.layer import Layer
 from fastjac.network import Network
 from fastjac.planning import Plan

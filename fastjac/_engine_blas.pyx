@@ -62,13 +62,13 @@ cdef inline void apply_derivative(const network_t* net, const layer_t* layer, Py
                                   Py_ssize_t n_rows, bint forward, const real* d,
                                   real* block) noexcept nogil:
     """Each row r of a point's block becomes r·D, or r·Dᵀ in a forward sweep, in place."""
-    cdef Py_ssize_t point, n = layer.n_out
+    cdef Py_ssize_t _point, n = layer.n_out
     if layer.derivative == UNIT:
         return
     if layer.derivative == DIAGONAL and n_rows == 1:
         scale_columns(net.kernels, block, d, 1, n_points * n, block)
         return
-    for point in range(n_points):
+    for _point in range(n_points):
         if layer.derivative == DIAGONAL:
             scale_columns(net.kernels, block, d, n_rows, n, block)
         elif layer.derivative == SOFTMAX:
@@ -82,9 +82,9 @@ cdef inline void apply_derivative(const network_t* net, const layer_t* layer, Py
 cdef inline void form_normal(const network_t* net, const layer_t* layer, Py_ssize_t n_points,
                              const real* d, real* out) noexcept nogil:
     """out = D Wᵀ of each point, (n_out, n_in)."""
-    cdef Py_ssize_t point, size = layer.n_in * layer.n_out
+    cdef Py_ssize_t _point, size = layer.n_in * layer.n_out
     cdef const real* Wt = <const real*>layer.Wt
-    for point in range(n_points):
+    for _point in range(n_points):
         if layer.derivative == UNIT:
             memcpy(out, Wt, size * sizeof(real))
         elif layer.derivative == DIAGONAL:
@@ -98,9 +98,9 @@ cdef inline void form_normal(const network_t* net, const layer_t* layer, Py_ssiz
 cdef inline void form_transposed(const network_t* net, const layer_t* layer, Py_ssize_t n_points,
                                  const real* d, real* out) noexcept nogil:
     """out = (D Wᵀ)ᵀ = W Dᵀ of each point, (n_in, n_out)."""
-    cdef Py_ssize_t point, size = layer.n_in * layer.n_out
+    cdef Py_ssize_t _point, size = layer.n_in * layer.n_out
     cdef const real* W = <const real*>layer.W
-    for point in range(n_points):
+    for _point in range(n_points):
         if layer.derivative == DIAGONAL:
             scale_columns(net.kernels, W, d, layer.n_in, layer.n_out, out)
         else:
@@ -127,8 +127,8 @@ cdef inline void sweep_forward(const network_t* net, const layer_t* layer, Py_ss
 cdef inline void meet(const step_t* step, Py_ssize_t n_points, const real* left, const real* right,
                       real* out) noexcept nogil:
     """out = left @ right of each point, in the orientation that the step asks for."""
-    cdef Py_ssize_t point, m = step.n_rows, n = step.n_cols, k = step.n_inner
-    for point in range(n_points):
+    cdef Py_ssize_t _point, m = step.n_rows, n = step.n_cols, k = step.n_inner
+    for _point in range(n_points):
         if step.out_transposed:
             multiply[real](not step.right_transposed, not step.left_transposed, n, m, k, right, left, 0, out)
         else:
@@ -141,8 +141,8 @@ cdef inline void meet(const step_t* step, Py_ssize_t n_points, const real* left,
 cdef inline void transpose(const network_t* net, const step_t* step, Py_ssize_t n_points,
                            const real* block, real* out) noexcept nogil:
     """out = blockᵀ of each point; a block is (n_rows, n_cols)."""
-    cdef Py_ssize_t point, size = step.n_rows * step.n_cols
-    for point in range(n_points):
+    cdef Py_ssize_t _point, size = step.n_rows * step.n_cols
+    for _point in range(n_points):
         copy_block(net.kernels, block, step.n_rows, step.n_cols, out, 1, step.n_rows)
         block += size
         out += size

@@ -384,7 +384,7 @@ def _emit(n, choices):
     todo = [((1, n_layers, NORMAL), False)]
     while todo:
         block, operands_ready = todo.pop()
-        i, j, orientation = block
+        i, j, _ = block
         how = choices[block]
         operands = _operands(block, how)
         if not operands_ready:

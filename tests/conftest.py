@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from hypothesis import settings
+from support import OPERANDS
 
 from fastjac.kernels import dispatch
-from support import OPERANDS
 
 # The machines that run the tests may be slow and busy: an example that takes long is no failure.
 settings.register_profile("fastjac", deadline=None, max_examples=50)

@@ -5,9 +5,9 @@ all that it can lose. Derivatives of smooth functions are central differences of
 that precision; where a function is made of pieces, the derivative of each piece is stated.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Callable
 
 import mpmath as mp
 import numpy as np

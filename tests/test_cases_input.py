@@ -7,9 +7,9 @@ import threading
 
 import numpy as np
 import pytest
+from support import assert_close, assert_same, make_mixed, make_network, parts, random_array, reference
 
 import fastjac as fj
-from support import assert_close, assert_same, make_mixed, make_network, parts, random_array, reference
 
 
 def fill(view, values):

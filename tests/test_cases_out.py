@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
+from support import METHODS, OPERANDS, assert_same, make_mixed, make_square, parts, random_array
 
 import fastjac as fj
-from support import METHODS, OPERANDS, assert_same, make_mixed, make_square, parts, random_array
 
 SENTINEL = -77.0
 

@@ -1,15 +1,13 @@
 """Cases 31 to 42: NaN, infinities, extreme numbers, the floating-point environment."""
 
-import ctypes
-import ctypes.util
 import platform
 
 import numpy as np
 import pytest
+from support import assert_same, make_mixed, make_network, parts, random_array, run_python
 
 import fastjac as fj
 from fastjac.kernels import dispatch
-from support import assert_same, make_mixed, make_network, parts, random_array, run_python
 
 REQUIRED = {name: 0.25 for entry in fj.ACTIVATIONS.values() for name, value in entry.parameters.items() if value is None}
 ELEMENTWISE = sorted(name for name, entry in fj.ACTIVATIONS.items() if entry.kind == "diagonal")
