@@ -124,7 +124,7 @@ def oracles():
             slope_magnitude=lambda x: Phi(x) + abs(x) * phi(x)),
         "gelu_tanh": Oracle(
             gelu_tanh, branches=(0.0, -0.75246), slope_magnitude=gelu_tanh_slope_magnitude),
-        "tanh_shrink": Oracle(lambda x: x - mp.tanh(x), branches=(0.0, -1.5, 1.5)),
+        "tanh_shrink": Oracle(lambda x: x - mp.tanh(x), lambda x: mp.tanh(x) ** 2, branches=(0.0, -1.5, 1.5)),
         "soft_shrink": Oracle(
             lambda x, t: x - t if x > t else x + t if x < -t else 0,
             lambda x, t: int(abs(x) > t), (0.5,), (0.0, -0.5, 0.5)),

@@ -8,7 +8,6 @@ from fastjac.kernels.api cimport activate_f32, activate_f64
 cdef extern from "math.h" nogil:
     double fabs(double x)
     double copysign(double x, double y)
-    double erfc(double x)
     double libm_erf "erf"(double x)
     double libm_sin "sin"(double x)
     double libm_cos "cos"(double x)
@@ -18,8 +17,10 @@ cdef extern from "vmath.h" nogil:
     double vexp "fj_exp"(double x)
     double exp_scaled "fj_exp_scaled"(double x, double dx, double* scale, double* minus_one)
     double log1p "fj_log1p"(double x)
+    double normal_tail "fj_normal_tail"(double y)
     double product_error "fj_product_error"(double a, double b, double p)
     double sum_error "fj_sum_error"(double a, double b, double s)
+    double residual "fj_residual"(double w, double w_lo, double r)
 
 
 cdef inline double clamp(double x, double bound) noexcept nogil:

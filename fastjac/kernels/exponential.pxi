@@ -5,126 +5,166 @@
 # result is right although t by itself would be subnormal.
 
 
-cdef inline double sigmoid_parts(double x, double dx, double* minus, double* scale) noexcept nogil:
-    """sigmoid(x + dx) = return value * scale, and minus = sigmoid(-x - dx)."""
-    cdef double unused, t, w, e
-    e = exp_scaled(-fabs(x), -dx if x > 0 else dx, scale, &unused)
-    t = e * scale[0]
-    w = 1 + t
-    minus[0] = (t if x > 0 else 1) / w
-    scale[0] = 1 if x > 0 else scale[0]
-    return (1 if x > 0 else e) / w
+cdef inline double times_sum(double x, double y, double y_lo) noexcept nogil:
+    """x (y + y_lo), with little more than the last rounding."""
+    cdef double product = x * y
+    return product + (product_error(x, y, product) + x * y_lo)
+
+
+cdef inline double tanh_parts(double x, double* slope, double* scale) noexcept nogil:
+    """tanh(|x|) = -e/(2 + e) and tanh'(x) = slope * scale = 4 t/(1 + t)**2; e = t - 1, t = exp(-2|x|)."""
+    cdef double e, t, w, r, r_lo
+    t = exp_scaled(-2 * fabs(x), 0, scale, &e)
+    w = 2 + e
+    r = 1 / w
+    r_lo = r * residual(w, (2 - w) + e, r)
+    slope[0] = 4 * t * (r + r_lo) * (r + r_lo)
+    return -times_sum(e, r, r_lo)
+
+
+cdef struct logistic:
+    # sigmoid(x) = (plus + plus_lo) * scale, sigmoid(-x) = minus; t = exp(-|x|), and exp(x) for x <= 0
+    # is e * scale.
+    double plus, plus_lo, minus, scale, t, e
+
+
+cdef inline logistic logistic_parts(double x, double dx) noexcept nogil:
+    """The parts of sigmoid(x + dx), made with one division; dx corrects the rounding of x."""
+    cdef logistic s
+    cdef double unused, w, r, r_lo
+    s.e = exp_scaled(-fabs(x), -dx if x > 0 else dx, &s.scale, &unused)
+    s.t = s.e * s.scale
+    w = 1 + s.t
+    r = 1 / w
+    r_lo = r * residual(w, (1 - w) + s.t, r)
+    s.minus = times_sum(s.t if x > 0 else 1, r, r_lo)
+    s.e = 1 if x > 0 else s.e
+    s.scale = 1 if x > 0 else s.scale
+    s.plus = s.e * r
+    s.plus_lo = product_error(s.e, r, s.plus) + s.e * r_lo
+    return s
 
 
 cdef void tanh(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
-    """-e/(2 + e) and 4 t/(1 + t)**2 with t = exp(-2|x|), e = t - 1."""
     cdef Py_ssize_t i
-    cdef double x, t, e, w, scale
+    cdef double x, t, slope, scale
     for i in range(n):
         x = h[i]
-        t = exp_scaled(-2 * fabs(x), 0, &scale, &e)
-        w = 1 + t * scale
-        a[i] = <real>copysign(e / (2 + e), x)
-        d[i] = <real>(4 * t / (w * w) * scale)
+        t = tanh_parts(x, &slope, &scale)
+        a[i] = <real>copysign(t, x)
+        d[i] = <real>(slope * scale)
 
 
 cdef void sigmoid(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
-    """1/(1 + t) or t/(1 + t), and t/(1 + t)**2."""
+    """s and s (1 - s)."""
     cdef Py_ssize_t i
-    cdef double x, t, w
+    cdef logistic s
     for i in range(n):
-        x = h[i]
-        t = vexp(-fabs(x))
-        w = 1 + t
-        a[i] = <real>((1 if x > 0 else t) / w)
-        d[i] = <real>(t / (w * w))
+        s = logistic_parts(h[i], 0)
+        a[i] = <real>((s.plus + s.plus_lo) * s.scale)
+        d[i] = <real>((s.plus + s.plus_lo) * s.minus * s.scale)
 
 
 cdef void log_sigmoid(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """min(x, 0) - log1p(t) and sigmoid(-x)."""
     cdef Py_ssize_t i
-    cdef double x, t
+    cdef double x
+    cdef logistic s
     for i in range(n):
         x = h[i]
-        t = vexp(-fabs(x))
-        a[i] = <real>((x if x < 0 else 0) - log1p(t))
-        d[i] = <real>((1 if x < 0 else t) / (1 + t))
+        s = logistic_parts(x, 0)
+        a[i] = <real>((x if x < 0 else 0) - log1p(s.t))
+        d[i] = <real>s.minus
 
 
 cdef void softplus(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """p = beta; max(x, 0) + log1p(t)/beta and sigmoid(beta x), with t = exp(-|beta x|)."""
     cdef Py_ssize_t i
-    cdef double x, z, dz, e, t, tail, scale, unused
+    cdef double x, y, z, beta, tail
+    cdef logistic s
     for i in range(n):
         x = h[i]
-        z = p[i] * clamp(x, 1e300)
-        dz = product_error(p[i], clamp(x, 1e300), z)
-        e = exp_scaled(-fabs(z), -dz if z > 0 else dz, &scale, &unused)
-        t = e * scale
-        # log1p(t) = t to the last bit below 2**-54; what is left to divide by beta is not subnormal.
-        tail = e / p[i] * scale if t < 1e-17 else log1p(t) / p[i]
+        beta = p[i]
+        y = clamp(x, 1e300)
+        z = beta * y
+        s = logistic_parts(z, product_error(beta, y, z))
+        # Below -40, log1p(t) is t to the last bit, and what is divided by beta is not subnormal.
+        tail = (s.e if z < -40 else log1p(s.t)) / beta * (s.scale if z < -40 else 1)
         a[i] = <real>((x if x > 0 else 0) + tail)
-        d[i] = <real>((1 if z > 0 else t) / (1 + t))
+        d[i] = <real>((s.plus + s.plus_lo) * s.scale)
 
 
 cdef void silu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """x s and s (1 + x (1 - s)), s = sigmoid(x)."""
     cdef Py_ssize_t i
-    cdef double x, y, plus, minus, scale
+    cdef double x, y
+    cdef logistic s
     for i in range(n):
         x = h[i]
         y = clamp(x, 1000)
-        plus = sigmoid_parts(x, 0, &minus, &scale)
-        a[i] = <real>((x if x > 0 else y) * plus * scale)
-        d[i] = <real>(plus * (1 + y * minus) * scale)
+        s = logistic_parts(y, 0)
+        a[i] = <real>(x if x > 1000 else times_sum(y, s.plus, s.plus_lo) * s.scale)
+        d[i] = <real>(s.plus * (1 + y * s.minus) * s.scale)
 
 
 cdef void speculator(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """p = alpha, beta; (beta (1 - s) + s) x and beta (1 - s) + s (1 + (1 - beta) z (1 - s)),
     z = alpha x, s = sigmoid(z) [Alsing et al. 2020, eq. 8]."""
     cdef Py_ssize_t i
-    cdef double x, y, z, beta, plus, minus, scale
+    cdef double x, y, z, alpha, beta
+    cdef logistic s
     for i in range(n):
         x = h[i]
-        y = clamp(x, 1e300)
+        alpha = p[i]
         beta = p[n + i]
-        z = p[i] * y
-        plus = sigmoid_parts(z, product_error(p[i], y, z), &minus, &scale)
-        a[i] = <real>(times(beta * minus, x) + (x if scale == 1 else y) * plus * scale)
-        d[i] = <real>(beta * minus + plus * (1 + (1 - beta) * clamp(z, 1000) * minus) * scale)
+        y = clamp(x, 1e300)
+        z = alpha * y
+        s = logistic_parts(z, product_error(alpha, y, z))
+        a[i] = <real>(times(beta * s.minus, x) + (y if z < 0 else x) * s.plus * s.scale)
+        d[i] = <real>(beta * s.minus + s.plus * (1 + (1 - beta) * clamp(z, 1000) * s.minus) * s.scale)
 
 
 cdef void mish(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """x T and T + x (1 - T**2) sigmoid(x), T = tanh(softplus(x)).
 
-    x <= 0: T = t u/v and f' = t (u v + 4 x (1 + t))/v**2, u = 2 + t, v = t u + 2;
-    x > 0: T = u/v and f' = (u v + 4 x t**2 (1 + t))/v**2, u = 1 + 2 t, v = u + 2 t**2.
+    With (k, l) = (t, 1) for x <= 0 and (1, t) for x > 0, which have the ratio exp(x), u = k + 2 l and
+    v = k u + 2 l**2: T = k u/v and f' = k (u v + 4 x l**2 (k + l))/v**2.
     """
     cdef Py_ssize_t i
-    cdef double x, y, e, t, u, v, slope, scale, unused
+    cdef double x, y, e, t, k, l, u, u_lo, ku, l2, v, v_lo, r, r_lo, T, T_lo, scale, unused
     for i in range(n):
         x = h[i]
         y = clamp(x, 1000)
         e = exp_scaled(-fabs(x), 0, &scale, &unused)
         t = e * scale
-        u = 1 + 2 * t if x > 0 else 2 + t
-        v = u + 2 * t * t if x > 0 else t * u + 2
-        slope = u * v + 4 * y * (1 + t) * (t * t if x > 0 else 1)
+        k = 1 if x > 0 else t
+        l = t if x > 0 else 1
+        u = k + 2 * l
+        u_lo = sum_error(k, 2 * l, u)
+        ku = k * u
+        l2 = l * l
+        v = ku + 2 * l2
+        v_lo = (sum_error(ku, 2 * l2, v) + product_error(k, u, ku)) + (k * u_lo + 2 * product_error(l, l, l2))
+        r = 1 / v
+        r_lo = r * residual(v, v_lo, r)
+        T = u * r
+        T_lo = product_error(u, r, T) + (u * r_lo + u_lo * r)
         e = 1 if x > 0 else e
         scale = 1 if x > 0 else scale
-        a[i] = <real>((x if x > 0 else y) * e * u / v * scale)
-        d[i] = <real>(e * slope / (v * v) * scale)
+        a[i] = <real>(x if x > 1000 else times_sum(y * e, T, T_lo) * scale)
+        d[i] = <real>(e * (u * v + 4 * y * l2 * (k + l)) * (r * r) * scale)
 
 
 cdef void elu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
-    """p = alpha; f'(0) = alpha."""
+    """p = alpha; max(x, 0) + alpha (exp(y) - 1), y = min(x, 0); f'(0) = alpha."""
     cdef Py_ssize_t i
-    cdef double x, e, scale, minus_one
+    cdef double x, alpha, e, scale, minus_one
     for i in range(n):
         x = h[i]
-        e = exp_scaled(x, 0, &scale, &minus_one)
-        a[i] = <real>(x if x > 0 else p[i] * minus_one)
-        d[i] = <real>(1 if x > 0 else p[i] * e * scale)
+        alpha = p[i]
+        e = exp_scaled(0 if x > 0 else x, 0, &scale, &minus_one)
+        a[i] = <real>((x if x > 0 else 0) + alpha * minus_one)
+        d[i] = <real>(1 if x > 0 else alpha * e * scale)
 
 
 cdef void selu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -135,23 +175,25 @@ cdef void selu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noe
     cdef double x, e, scale, minus_one
     for i in range(n):
         x = h[i]
-        e = exp_scaled(x, 0, &scale, &minus_one)
+        e = exp_scaled(0 if x > 0 else x, 0, &scale, &minus_one)
         a[i] = <real>(slope * x if x > 0 else slope_alpha * minus_one)
         d[i] = <real>(slope if x > 0 else slope_alpha * e * scale)
 
 
 cdef void celu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
-    """p = alpha > 0; alpha (exp(x/alpha) - 1) and exp(x/alpha) for x <= 0; f'(0) = 1."""
+    """p = alpha > 0; max(x, 0) + alpha (exp(y/alpha) - 1) and exp(y/alpha), y = min(x, 0)."""
     cdef Py_ssize_t i
-    cdef double x, z, product, dz, e, scale, minus_one
+    cdef double x, y, alpha, z, product, dz, e, scale, minus_one
     for i in range(n):
         x = h[i]
-        z = x / p[i]
-        product = z * p[i]
-        dz = ((x - product) - product_error(z, p[i], product)) / p[i]
+        alpha = p[i]
+        y = 0 if x > 0 else x
+        z = y / alpha
+        product = z * alpha
+        dz = ((y - product) - product_error(z, alpha, product)) / alpha
         e = exp_scaled(z, dz, &scale, &minus_one)
-        a[i] = <real>(x if x > 0 else p[i] * minus_one)
-        d[i] = <real>(1 if x > 0 else e * scale)
+        a[i] = <real>((x if x > 0 else 0) + alpha * minus_one)
+        d[i] = <real>(e * scale)
 
 
 cdef void exp(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:

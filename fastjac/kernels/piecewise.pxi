@@ -8,9 +8,9 @@ cdef inline real one_or_nan(real x) noexcept nogil:
     return 1 if x == x else x
 
 
-cdef inline real times(real c, real x) noexcept nogil:
+cdef inline double times(double c, double x) noexcept nogil:
     """c*x, with 0*inf = 0."""
-    return c * (x if c != 0 or x != x else 0)
+    return c * (clamp(x, 1) if c == 0 else x)
 
 
 cdef void identity(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -37,27 +37,29 @@ cdef void relu6(const real* h, const real* p, Py_ssize_t n, real* a, real* d) no
     for i in range(n):
         x = h[i]
         a[i] = 0 if x <= 0 else (6 if x >= 6 else x)
-        d[i] = 0 if x <= 0 or x >= 6 else one_or_nan(x)
+        d[i] = 0 if x <= 0 else (0 if x >= 6 else one_or_nan(x))
 
 
 cdef void leaky_relu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """p = slope; f'(0) = slope. Serves leaky_relu and prelu."""
     cdef Py_ssize_t i
-    cdef real x
+    cdef real x, slope
     for i in range(n):
         x = h[i]
-        a[i] = x if x > 0 else times(p[i], x)
-        d[i] = p[i] if x <= 0 else one_or_nan(x)
+        slope = p[i]
+        a[i] = <real>(x if x > 0 else times(slope, x))
+        d[i] = slope if x <= 0 else one_or_nan(x)
 
 
 cdef void thresholded_relu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """p = theta; f'(theta) = 0."""
     cdef Py_ssize_t i
-    cdef real x
+    cdef real x, theta
     for i in range(n):
         x = h[i]
-        a[i] = 0 if x <= p[i] else x
-        d[i] = 0 if x <= p[i] else one_or_nan(x)
+        theta = p[i]
+        a[i] = 0 if x <= theta else x
+        d[i] = 0 if x <= theta else one_or_nan(x)
 
 
 cdef void hard_tanh(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -68,8 +70,9 @@ cdef void hard_tanh(const real* h, const real* p, Py_ssize_t n, real* a, real* d
         x = h[i]
         low = p[i]
         high = p[n + i]
-        a[i] = low if x <= low else (high if x >= high else x)
-        d[i] = 0 if x <= low or x >= high else one_or_nan(x)
+        d[i] = 0 if x <= low else (0 if x >= high else one_or_nan(x))
+        x = low if x <= low else x
+        a[i] = high if x >= high else x
 
 
 cdef void hard_sigmoid(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -79,11 +82,13 @@ cdef void hard_sigmoid(const real* h, const real* p, Py_ssize_t n, real* a, real
     1/6, the ends then lie at -3 and 3 exactly.
     """
     cdef Py_ssize_t i
-    cdef double y
+    cdef double y, slope, offset
     for i in range(n):
-        y = times(<double>p[i], <double>h[i]) + p[n + i]
-        a[i] = 0 if y <= 0 else (1 if y >= 1 else <real>y)
-        d[i] = 0 if y <= 0 or y >= 1 else (p[i] if y == y else <real>y)
+        slope = p[i]
+        offset = p[n + i]
+        y = times(slope, h[i]) + offset
+        a[i] = <real>(0 if y <= 0 else (1 if y >= 1 else y))
+        d[i] = <real>(0 if y <= 0 else (0 if y >= 1 else (slope if y == y else y)))
 
 
 cdef void hard_swish(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -111,11 +116,12 @@ cdef void soft_shrink(const real* h, const real* p, Py_ssize_t n, real* a, real*
 cdef void hard_shrink(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """p = threshold; f'(-threshold) = f'(threshold) = 0."""
     cdef Py_ssize_t i
-    cdef real x
+    cdef real x, t
     for i in range(n):
         x = h[i]
-        a[i] = 0 if fabs(x) <= p[i] else x
-        d[i] = 0 if fabs(x) <= p[i] else one_or_nan(x)
+        t = p[i]
+        a[i] = 0 if fabs(x) <= t else x
+        d[i] = 0 if fabs(x) <= t else one_or_nan(x)
 
 
 cdef void square(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:

@@ -8,23 +8,28 @@ cdef inline double gauss(double x, double c, double* scale) noexcept nogil:
 
 
 cdef void gelu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
-    """x P and P + x exp(-x**2/2)/sqrt(2 pi), P = erfc(-x/sqrt(2))/2.
+    """x P and P + x exp(-x**2/2)/sqrt(2 pi), P the normal distribution.
 
-    erfc amplifies the rounding of its argument z by 2 z**2, so dz, what rounding took from
-    -x/sqrt(2), is put back to first order: erfc(z + dz) = erfc(z) - dz 2/sqrt(pi) exp(-z**2).
+    max(x, 0) - y Q and, for x <= 0, Q - y exp(-y**2/2)/sqrt(2 pi), else 1 minus that: y = |x|,
+    Q = exp(-y**2/2) G/(y + 3/4) the upper tail of the distribution at y, G = normal_tail(y).
     """
-    cdef double sqrt_half = 0.7071067811865476, sqrt_half_lo = -4.833646656726457e-17
     cdef Py_ssize_t i
-    cdef double x, y, z, dz, g, P, scale
+    cdef double x, y, e, G, w, r, r_lo, q, q_lo, m, m_lo, slope, scale
     for i in range(n):
         x = h[i]
-        y = clamp(x, 40)
-        z = -y * sqrt_half
-        dz = -product_error(y, sqrt_half, -z) - y * sqrt_half_lo
-        g = gauss(y, 0.5, &scale) * scale
-        P = 0.5 * (erfc(z) - dz * 1.12837916709551257390 * g)
-        a[i] = <real>((x if x > 0 else y) * P)
-        d[i] = <real>(P + y * g * 0.39894228040143267794)
+        y = fabs(clamp(x, 40))
+        e = gauss(y, 0.5, &scale)
+        G = normal_tail(y)
+        w = y + 0.75
+        r = 1 / w
+        r_lo = r * residual(w, sum_error(y, 0.75, w), r)
+        q = y * r
+        q_lo = product_error(y, r, q) + y * r_lo
+        m = G * e
+        m_lo = product_error(G, e, m)
+        a[i] = <real>((x if x > 0 else 0) - (times_sum(q, m, m_lo) + q_lo * m) * scale)
+        slope = (G * r - 0.39894228040143267794 * y) * e * scale
+        d[i] = <real>(1 - slope if x > 0 else slope)
 
 
 cdef void gelu_tanh(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -35,7 +40,8 @@ cdef void gelu_tanh(const real* h, const real* p, Py_ssize_t n, real* a, real* d
     cdef double c1 = 1.5957691216057308, c1_lo = -9.96930880911092e-17
     cdef double c3 = 0.07135481627260025, c3_lo = -6.175149918155315e-19
     cdef Py_ssize_t i
-    cdef double x, y, q, dq, m, dm, s, ds, v, dv, plus, minus, scale
+    cdef double x, y, q, dq, m, dm, u, du, v, dv
+    cdef logistic s
     for i in range(n):
         x = h[i]
         y = clamp(x, 100)
@@ -43,13 +49,13 @@ cdef void gelu_tanh(const real* h, const real* p, Py_ssize_t n, real* a, real* d
         dq = product_error(y, y, q)
         m = c3 * q
         dm = product_error(c3, q, m) + (c3 * dq + c3_lo * q)
-        s = c1 + m
-        ds = sum_error(c1, m, s) + (c1_lo + dm)
-        v = y * s
-        dv = product_error(y, s, v) + y * ds
-        plus = sigmoid_parts(v, dv, &minus, &scale)
-        a[i] = <real>((x if x > 0 else y) * plus * scale)
-        d[i] = <real>(plus * (1 + y * (c1 + 3 * m) * minus) * scale)
+        u = c1 + m
+        du = sum_error(c1, m, u) + (c1_lo + dm)
+        v = y * u
+        dv = product_error(y, u, v) + y * du
+        s = logistic_parts(v, dv)
+        a[i] = <real>(x if x > 100 else times_sum(y, s.plus, s.plus_lo) * s.scale)
+        d[i] = <real>(s.plus * (1 + y * (c1 + 3 * m) * s.minus) * s.scale)
 
 
 cdef void erf(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -83,11 +89,10 @@ cdef void tanh_shrink(const real* h, const real* p, Py_ssize_t n, real* a, real*
     difference loses at most one bit. Reference: J. H. Lambert 1761; DLMF 4.39.1.
     """
     cdef Py_ssize_t i
-    cdef double x, y, q, N, A, t, unused
+    cdef double x, y, q, N, A, t, slope, scale
     for i in range(n):
         x = h[i]
-        exp_scaled(-2 * fabs(x), 0, &unused, &t)
-        t = copysign(t / (2 + t), x)
+        t = copysign(tanh_parts(x, &slope, &scale), x)
         y = clamp(x, 1.5)
         q = y * y
         N = 4583103525. + q * (349188840. + q * (6891885. + q * (42900. + q * 65.)))
