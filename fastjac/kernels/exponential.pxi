@@ -14,7 +14,7 @@ cdef inline double times_sum(double x, double y, double y_lo) noexcept nogil:
 cdef inline double tanh_parts(double x, double* slope, double* scale) noexcept nogil:
     """tanh(|x|) = -e/(2 + e) and tanh'(x) = slope * scale = 4 t/(1 + t)**2; e = t - 1, t = exp(-2|x|)."""
     cdef double e, t, w, r, r_lo
-    t = exp_scaled(-2 * fabs(x), 0, scale, &e)
+    t = exp_scaled(-2 * fabs(clamp(x, 1000)), 0, scale, &e)
     w = 2 + e
     r = 1 / w
     r_lo = r * residual(w, (2 - w) + e, r)
@@ -120,7 +120,8 @@ cdef void speculator(const real* h, const real* p, Py_ssize_t n, real* a, real* 
         y = clamp(x, 1e300)
         z = alpha * y
         s = logistic_parts(z, product_error(alpha, y, z))
-        a[i] = <real>(times(beta * s.minus, x) + (y if z < 0 else x) * s.plus * s.scale)
+        y = x if z > 0 else (0 if z < -1400 else y)  # 1e300 * exp(-1400) would not be 0
+        a[i] = <real>(times(beta * s.minus, x) + y * s.plus * s.scale)
         d[i] = <real>(beta * s.minus + s.plus * (1 + (1 - beta) * clamp(z, 1000) * s.minus) * s.scale)
 
 

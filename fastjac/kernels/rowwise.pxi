@@ -13,7 +13,7 @@ cdef inline double exponentials(const real* h, Py_ssize_t n, Py_ssize_t m, real*
     for i in range(n):
         x = h[i]
         delta = 0 if x == top else x - top
-        e = exp_scaled(delta, sum_error(x, -top, delta), &scale, &unused)
+        e = exp_scaled(delta, 0 if x == top else sum_error(x, -top, delta), &scale, &unused)
         d[i] = <real>(e * scale)
     for i in range(n):
         if i == m:

@@ -113,15 +113,16 @@ cdef void softsign(const real* h, const real* p, Py_ssize_t n, real* a, real* d)
 
 
 cdef void arctan(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
-    """arctan(x) and 1/(1 + x**2); above 2**27 the 1 is lost in rounding and x**2 might overflow."""
+    """arctan(x) and 1/(1 + x**2), which is 1/x**2 to the last bit above 2**27: no overflow of x**2."""
     cdef Py_ssize_t i
-    cdef double x, y, w
+    cdef double x, y, r
     for i in range(n):
         x = h[i]
-        y = clamp(x, 1e9)
-        w = 1 / clamp(x, 1e308)
+        y = fabs(x)
+        r = 1 / (y if y > 1 else 1)
+        y = clamp(x, 134217728.)
         a[i] = <real>libm_atan(x)
-        d[i] = <real>(w * w if fabs(x) > 134217728. else 1 / (1 + y * y))
+        d[i] = <real>(r * r if r < 7.450580596923828125e-9 else 1 / (1 + y * y))
 
 
 cdef void sin(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
