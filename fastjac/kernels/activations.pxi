@@ -14,6 +14,7 @@ cdef extern from "math.h" nogil:
     double libm_atan "atan"(double x)
 
 cdef extern from "vmath.h" nogil:
+    double clamp "fj_clamp"(double x, double bound)
     double vexp "fj_exp"(double x)
     double exp_scaled "fj_exp_scaled"(double x, double dx, double* scale, double* minus_one)
     double log1p "fj_log1p"(double x)
@@ -21,13 +22,6 @@ cdef extern from "vmath.h" nogil:
     double product_error "fj_product_error"(double a, double b, double p)
     double sum_error "fj_sum_error"(double a, double b, double s)
     double residual "fj_residual"(double w, double w_lo, double r)
-
-
-cdef inline double clamp(double x, double bound) noexcept nogil:
-    """x within [-bound, bound]; NaN stays."""
-    x = bound if x > bound else x
-    return -bound if x < -bound else x
-
 
 include "piecewise.pxi"
 include "exponential.pxi"

@@ -120,7 +120,7 @@ cdef void speculator(const real* h, const real* p, Py_ssize_t n, real* a, real* 
         y = clamp(x, 1e300)
         z = alpha * y
         s = logistic_parts(z, product_error(alpha, y, z))
-        y = x if z > 0 else (0 if z < -1400 else y)  # 1e300 * exp(-1400) would not be 0
+        y = x if z >= 0 else (0 if z < -1400 else y)  # 1e300 * exp(-1400) would not be 0
         a[i] = <real>(times(beta * s.minus, x) + y * s.plus * s.scale)
         d[i] = <real>(beta * s.minus + s.plus * (1 + (1 - beta) * clamp(z, 1000) * s.minus) * s.scale)
 
@@ -156,6 +156,12 @@ cdef void mish(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noe
         d[i] = <real>(e * (u * v + 4 * y * l2 * (k + l)) * (r * r) * scale)
 
 
+cdef inline double negative_part(double x) noexcept nogil:
+    """min(x, 0), NaN for NaN, without a comparison: see fj_clamp."""
+    x = clamp(x, 1e300)
+    return 0.5 * (x - fabs(x))
+
+
 cdef void elu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """p = alpha; max(x, 0) + alpha (exp(y) - 1), y = min(x, 0); f'(0) = alpha."""
     cdef Py_ssize_t i
@@ -163,7 +169,7 @@ cdef void elu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noex
     for i in range(n):
         x = h[i]
         alpha = p[i]
-        e = exp_scaled(0 if x > 0 else x, 0, &scale, &minus_one)
+        e = exp_scaled(negative_part(x), 0, &scale, &minus_one)
         a[i] = <real>((x if x > 0 else 0) + alpha * minus_one)
         d[i] = <real>(1 if x > 0 else alpha * e * scale)
 
@@ -176,7 +182,7 @@ cdef void selu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noe
     cdef double x, e, scale, minus_one
     for i in range(n):
         x = h[i]
-        e = exp_scaled(0 if x > 0 else x, 0, &scale, &minus_one)
+        e = exp_scaled(negative_part(x), 0, &scale, &minus_one)
         a[i] = <real>(slope * x if x > 0 else slope_alpha * minus_one)
         d[i] = <real>(slope if x > 0 else slope_alpha * e * scale)
 
@@ -188,7 +194,7 @@ cdef void celu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noe
     for i in range(n):
         x = h[i]
         alpha = p[i]
-        y = 0 if x > 0 else x
+        y = negative_part(x)
         z = y / alpha
         product = z * alpha
         dz = ((y - product) - product_error(z, alpha, product)) / alpha

@@ -51,6 +51,20 @@ static inline double fj_from_bits(uint64_t b)
     return x;
 }
 
+/* x within [-bound, bound], bound > 0; NaN stays NaN.
+ *
+ * The bits of positive doubles are ordered as they are, so the minimum is one of integers. A
+ * comparison of doubles would be a branch to the optimiser, which may then compute with the unclamped
+ * x, speculatively, and raise the overflow that clamping is there to avoid. */
+static inline double fj_clamp(double x, double bound)
+{
+    const uint64_t sign = UINT64_C(1) << 63, inf = UINT64_C(0x7FF0000000000000);
+    uint64_t b = fj_bits(x);
+    int64_t size = (int64_t)(b & ~sign), limit = (int64_t)fj_bits(bound);
+    uint64_t nan = (inf - (uint64_t)size) >> 63;
+    return fj_from_bits((uint64_t)(size < limit ? size : limit) | (0 - nan) | (b & sign));
+}
+
 /* a*b + c, in one rounding where that is fast. */
 static inline double fj_muladd(double a, double b, double c)
 {
@@ -97,8 +111,7 @@ static inline double fj_exp_scaled(double x, double dx, double *scale, double *m
     const double ln2_hi = 0x1.62e42fee00000p-1; /* 33 bits: k*ln2_hi is exact for |k| < 2^20 [CW] */
     const double ln2_lo = 0x1.a39ef35793c76p-33;
     const double magic = 0x1.8p52 + 2046.0; /* leaves k + 2046 in the low bits [M] */
-    double z = x < -1400.0 ? -1400.0 : x;
-    z = z > 1400.0 ? 1400.0 : z;
+    double z = fj_clamp(x, 1400.0);
     dx = z == x ? dx : 0.0;
 
     double shifted = fj_muladd(z, log2_e, magic);
