@@ -181,9 +181,8 @@ def _check_finite(layer, k, dtype):
     """Raise if a number of the layer overflows in `dtype`."""
     largest = np.finfo(dtype).max
     for name, array in (("W", layer.W), ("b", layer.b), *layer.parameters.items()):
-        beyond = np.argwhere(np.abs(0 if array is None else array) > largest)
-        if len(beyond):
-            index = tuple(map(int, beyond[0]))
+        if array is not None and np.abs(array).max() > largest:
+            index = tuple(map(int, np.argwhere(np.abs(array) > largest)[0]))
             raise ValueError(
                 f"layer {k}: {name}: expected numbers that are finite in {dtype}, "
                 f"got {np.asarray(array)[index]} at index {index}"
