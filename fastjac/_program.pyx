@@ -5,6 +5,7 @@ network's dtype) goes straight to the engine; everything else through fastjac._a
 """
 
 import math
+from operator import attrgetter
 
 import numpy as np
 
@@ -137,11 +138,7 @@ cdef class Program:
     cdef int prepare_plans(self) except -1:
         """Make the two plans, when the first Jacobian is asked for."""
         cdef plan_t point, batch
-        plans = [
-            make_plan(self.widths, batch=several, order=self.order, itemsize=self.dtype.itemsize,
-                      engine=self.engine)
-            for several in (False, True)
-        ]
+        plans = self.new_plan(False), self.new_plan(True)
         point.steps = batch.steps = NULL
         try:
             self.pack_plan(plans[0], &point)
@@ -157,6 +154,10 @@ cdef class Program:
             PyMem_RawFree(point.steps)
             PyMem_RawFree(batch.steps)
         return 0
+
+    cdef new_plan(self, bint batch):
+        return make_plan(
+            self.widths, batch=batch, order=self.order, itemsize=self.dtype.itemsize, engine=self.engine)
 
     cdef int pack_plan(self, plan, plan_t* packed) except -1:
         cdef Py_ssize_t i, offset = self.net.n_values
@@ -214,7 +215,7 @@ cdef class Program:
     def widths(self):
         """(n_0, …, n_L)."""
         self.require_ready()
-        return (self.n_in, *[layer.n_out for layer in self.layers])
+        return (self.n_in, *map(attrgetter("n_out"), self.layers))
 
     def plan(self, n_points=1):
         """How the Jacobian of `n_points` points is computed.
@@ -486,10 +487,10 @@ cdef class Program:
 
         # A result that the engine cannot address in place is computed aside and copied at the end.
         n_leading = len(leading)
-        written = [
-            result if _arguments.element_strides(result, n_leading) else np.empty(result.shape, self.dtype)
-            for result in results
-        ]
+        written = []
+        for result in results:
+            in_place = _arguments.element_strides(result, n_leading)
+            written.append(result if in_place else np.empty(result.shape, self.dtype))
         batch = Batch.__new__(Batch)
         batch.program = self
         batch.keep_alive = (x, v, written)
@@ -523,7 +524,11 @@ cdef class Program:
             VJP: [(self.n_in,)],
         }[what]
         if out is None:
-            return [_arguments.new_result(leading + shape, self.dtype) for shape in shapes]
+            # No comprehension: where its list finds no memory, Cython 3.3 releases the item twice.
+            new = []
+            for shape in shapes:
+                new.append(_arguments.new_result(leading + shape, self.dtype))
+            return new
         if what != VALUE_AND_JACOBIAN:
             _arguments.check_result(out, leading + shapes[0], self.dtype, "out")
             return [out]

@@ -47,10 +47,9 @@ def test_case_31_a_bad_point_leaves_the_others_alone(operand, dtype, simd, kind,
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_case_32_derivative_at_nan(dtype, simd, name):
     layer = fj.Layer(np.ones((1, 33)), None, name, **required(name))
-    kernel, _, rows = layer.kernel
     build = dispatch.load(simd)
-    code = build.activations.index(kernel)
-    rows = np.array(rows, dtype) if len(rows) else np.zeros((1, 33), dtype)
+    code = build.activations.index(name)
+    rows = layer.parameter_rows.astype(dtype) if len(layer.parameter_rows) else np.zeros((1, 33), dtype)
     for n in range(1, 34):
         h = np.linspace(-2, 2, n).astype(dtype)
         p = np.ascontiguousarray(rows[:, :n])
