@@ -8,11 +8,11 @@ import warnings
 
 import numpy as np
 import pytest
+from support import assert_same, make_mixed, parts, random_array, run_python
 
 import fastjac as fj
 from fastjac import layer as layer_module
 from fastjac import network as network_module
-from support import assert_same, make_mixed, parts, random_array, run_python
 
 
 def test_case_64_weights_are_copied(operand, dtype):

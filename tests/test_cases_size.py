@@ -9,9 +9,9 @@ import threading
 
 import numpy as np
 import pytest
+from support import assert_close, assert_same, make_mixed, make_network, parts, random_array, reference, run_python
 
 import fastjac as fj
-from support import assert_close, assert_same, make_mixed, make_network, parts, random_array, reference, run_python
 
 
 @pytest.mark.parametrize("shape", [(2**31, 1), (1, 2**31), (2**40, 2)], ids=str)

@@ -13,10 +13,9 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
-
-import fastjac as fj
-from fastjac import _program, _workers
 from support import OPERANDS, assert_close, assert_same, make_mixed, make_network, random_array, run_python
+
+from fastjac import _program, _workers
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
