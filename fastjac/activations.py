@@ -74,14 +74,15 @@ _TABLE = (
         (), {"theta": 1.0}, "f'(theta) = 0; f itself jumps there"),
     Activation(
         "elu", "h if h > 0 else alpha*(exp(h) - 1)", "1 if h > 0 else alpha*exp(h)",
-        r"\max(h, 0) + \alpha (e^{\min(h, 0)} - 1)", r"\mathbf{1}_{h > 0} + \alpha e^{h} \mathbf{1}_{h \le 0}",
+        r"\max(h, 0) + \alpha (e^{\min(h, 0)} - 1)",
+        r"\mathbf{1}_{h > 0} + \alpha e^{h} \mathbf{1}_{h \le 0}",
         (), {"alpha": 1.0}, "f'(0) = alpha"),
     Activation(
-        "selu", "lambda*(h if h > 0 else alpha*(exp(h) - 1)), lambda = 1.0507..., alpha = 1.6733...",
-        "lambda*(1 if h > 0 else alpha*exp(h))",
-        r"\lambda (\max(h, 0) + \alpha (e^{\min(h, 0)} - 1))",
-        r"\lambda (\mathbf{1}_{h > 0} + \alpha e^{h} \mathbf{1}_{h \le 0})",
-        kinks="f'(0) = lambda*alpha"),
+        "selu", "c*(h if h > 0 else alpha*(exp(h) - 1)), c = 1.0507009873554805, alpha = 1.6732632423543772",
+        "c*(1 if h > 0 else alpha*exp(h)), c = 1.0507009873554805, alpha = 1.6732632423543772",
+        r"c (\max(h, 0) + \alpha (e^{\min(h, 0)} - 1))",
+        r"c (\mathbf{1}_{h > 0} + \alpha e^{h} \mathbf{1}_{h \le 0})",
+        kinks="f'(0) = c*alpha"),
     Activation(
         "celu", "h if h > 0 else alpha*(exp(h/alpha) - 1)", "1 if h > 0 else exp(h/alpha)",
         r"\max(h, 0) + \alpha (e^{\min(h, 0)/\alpha} - 1)", r"e^{\min(h, 0)/\alpha}",
@@ -95,7 +96,7 @@ _TABLE = (
         r"\min(\max(s h + o, 0), 1)", r"s \, \mathbf{1}_{0 < s h + o < 1}",
         (), {"slope": 1 / 6, "offset": 0.5}, "f' = 0 at both ends (h = -3 and h = 3 by default)"),
     Activation(
-        "hard_swish", "h*min(max(h + 3, 0), 6)/6", "0 if h <= -3, 1 if h >= 3, else (2*h + 3)/6",
+        "hard_swish", "h*min(max(h + 3, 0), 6)/6", "0 if h <= -3 else 1 if h >= 3 else (2*h + 3)/6",
         r"h \min(\max(h + 3, 0), 6) / 6",
         r"\mathbf{1}_{h \ge 3} + \tfrac{2 h + 3}{6} \mathbf{1}_{-3 < h < 3}",
         ("hard_silu",), kinks="f'(-3) = 0, f'(3) = 1"),
@@ -118,14 +119,16 @@ _TABLE = (
         r"h \tanh(\log(1 + e^{h}))",
         r"T + h (1 - T^2) \sigma(h), \; T = \tanh(\log(1 + e^{h}))"),
     Activation(
-        "gelu", "h*Phi(h), Phi(h) = (1 + erf(h/sqrt(2)))/2", "Phi(h) + h*exp(-h**2/2)/sqrt(2*pi)",
+        "gelu", "h*P, P = (1 + erf(h/sqrt(2)))/2",
+        "P + h*exp(-h**2/2)/sqrt(2*pi), P = (1 + erf(h/sqrt(2)))/2",
         r"h \, \Phi(h)", r"\Phi(h) + \frac{h}{\sqrt{2 \pi}} e^{-h^2/2}"),
     Activation(
         "gelu_tanh", "h*sigmoid(v), v = sqrt(8/pi)*(h + 0.044715*h**3)",
-        "sigmoid(v)*(1 + h*v'*sigmoid(-v)), v' = sqrt(8/pi)*(1 + 0.134145*h**2)",
+        "s*(1 + h*u*(1 - s)), u = sqrt(8/pi)*(1 + 0.134145*h**2), "
+        "s = sigmoid(sqrt(8/pi)*(h + 0.044715*h**3))",
         r"h \, \sigma(v), \; v = \sqrt{8/\pi} \, (h + 0.044715 \, h^3)",
         r"\sigma(v) (1 + h v' \sigma(-v)), \; v' = \sqrt{8/\pi} \, (1 + 0.134145 \, h^2)",
-        ("gelu_approximate", "gelu_pytorch_tanh", "gelu_new")),
+        ("gelu_pytorch_tanh", "gelu_new")),
     Activation(
         "tanh_shrink", "h - tanh(h)", "tanh(h)**2", r"h - \tanh h", r"\tanh^2 h"),
     Activation(
@@ -176,10 +179,10 @@ _BY_FOLDED_NAME = {_folded(name): a for a in _TABLE for name in (a.name, *a.alia
 
 # (activation, parameter) -> what it must satisfy beyond being finite, in words and as a predicate.
 _DOMAINS = {
-    ("softplus", "beta"): ("greater than 0", lambda v: v > 0),
-    ("celu", "alpha"): ("greater than 0", lambda v: v > 0),
-    ("soft_shrink", "threshold"): ("at least 0", lambda v: v >= 0),
-    ("hard_shrink", "threshold"): ("at least 0", lambda v: v >= 0),
+    ("softplus", "beta"): [("numbers greater than 0", lambda v: v > 0)],
+    ("celu", "alpha"): [("numbers greater than 0", lambda v: v > 0)],
+    ("soft_shrink", "threshold"): [("numbers of at least 0", lambda v: v >= 0)],
+    ("hard_shrink", "threshold"): [("numbers of at least 0", lambda v: v >= 0)],
 }
 
 
@@ -199,8 +202,8 @@ def find(name):
     if folded not in _BY_FOLDED_NAME:
         near = get_close_matches(folded, _BY_FOLDED_NAME, n=3)
         names = dict.fromkeys(_BY_FOLDED_NAME[match].name for match in near)
-        hint = f"did you mean {' or '.join(names)}? " if names else ""
-        raise ValueError(f"unknown activation {name!r}; {hint}The names are {', '.join(ACTIVATIONS)}")
+        hint = f"did you mean {' or '.join(names)}? The" if names else "the"
+        raise ValueError(f"unknown activation {name!r}; {hint} names are {', '.join(ACTIVATIONS)}")
     return _BY_FOLDED_NAME[folded]
 
 
@@ -247,29 +250,37 @@ def parameter_rows(activation, given, n_units):
     if missing:
         raise TypeError(f"{name}: missing parameter {missing[0]!r}; expected parameters: {listed}")
 
-    parameters = {key: _checked(name, key, given.get(key, default), n_units) for key, default in expected.items()}
+    parameters = {
+        key: _checked(name, key, given.get(key, default), n_units) for key, default in expected.items()}
     rows = np.empty((len(parameters), n_units))
     for row, value in zip(rows, parameters.values()):
         row[:] = value
     if name == "hard_tanh" and not np.all(rows[0] < rows[1]):
-        raise ValueError("hard_tanh: min: expected less than max, got "
-                         f"min={given.get('min', -1.0)!r}, max={given.get('max', 1.0)!r}")
+        at = int(np.argmin(rows[0] < rows[1]))
+        low, high = rows[:, at]
+        raise ValueError(f"hard_tanh: expected min < max, got min = {low}, max = {high} at index {at}")
     return name, parameters, rows
 
 
 def _checked(name, key, value, n_units):
     """One parameter as a float or a read-only float64 array of shape (n_units,)."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf" or array.dtype == np.longdouble != np.float64:
-        raise TypeError(f"{name}: {key}: expected real numbers, got {type(value).__name__} of dtype {array.dtype}")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        got = f"a ragged {type(value).__name__}"
+        raise TypeError(f"{name}: {key}: expected real numbers, got {got}") from None
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
+        got = f"{type(value).__name__} of dtype {array.dtype}"
+        raise TypeError(f"{name}: {key}: expected real numbers, got {got}")
     if array.shape not in ((), (n_units,)):
         raise ValueError(f"{name}: {key}: expected a number or shape ({n_units},), got shape {array.shape}")
     array = array.astype(np.float64)
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name}: {key}: expected finite values, got {value!r}")
-    words, holds = _DOMAINS.get((name, key), ("", None))
-    if holds is not None and not np.all(holds(array)):
-        raise ValueError(f"{name}: {key}: expected values {words}, got {value!r}")
+    checks = [("finite numbers", np.isfinite), *_DOMAINS.get((name, key), ())]
+    for words, holds in checks:
+        right = holds(array)
+        if not np.all(right):
+            at = f" at index {np.argmin(right)}" if array.shape else ""
+            raise ValueError(f"{name}: {key}: expected {words}, got {array.flat[np.argmin(right)]}{at}")
     if array.shape == ():
         return float(array)
     array.flags.writeable = False

@@ -156,8 +156,9 @@ def points(name, dtype):
     limits = np.finfo(dtype)
     rng = np.random.default_rng(20240601)
     tail = 750.0 if dtype == np.float64 else 110.0
-    x = [rng.uniform(-9, 9, 90), rng.uniform(-tail, 0, 40), rng.uniform(0, tail, 10), rng.uniform(-41, 41, 20),
-         10.0 ** np.linspace(np.log10(float(limits.smallest_subnormal)) + 1, np.log10(float(limits.max)) - 1e-3, 50)]
+    smallest, largest = np.log10(float(limits.smallest_subnormal)), np.log10(float(limits.max))
+    x = [rng.uniform(-9, 9, 90), rng.uniform(-41, 41, 20), rng.uniform(-tail, 0, 40),
+         rng.uniform(0, tail, 10), 10.0 ** np.linspace(smallest + 1, largest - 1e-3, 50)]
     x.append(-x[-1])
     x.append(np.array([limits.smallest_subnormal, limits.tiny, limits.max, 0.0]))
     x.append(-x[-1])
@@ -167,7 +168,8 @@ def points(name, dtype):
         branch = dtype(branch)
         up = np.nextafter(branch, dtype(np.inf))
         down = np.nextafter(branch, dtype(-np.inf))
-        near.append(np.array([branch, up, down, np.nextafter(up, dtype(np.inf)), np.nextafter(down, dtype(-np.inf))]))
+        near.append(np.array([down, branch, up]))
+        near.append(np.nextafter(near[-1], np.array([-np.inf, -np.inf, np.inf], dtype)))
         near.append((float(branch) + (abs(float(branch)) + 1e-3) * rng.uniform(-1e-3, 1e-3, 6)).astype(dtype))
     return np.unique(np.concatenate(near))
 

@@ -6,11 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-from oracles_activations import errors, oracles, rounded, softmax_reference
-from ulp_table import activate, largest_errors
-
 from fastjac.activations import ACTIVATIONS
 from fastjac.kernels import dispatch
+from oracles_activations import errors, oracles, rounded, softmax_reference
+from ulp_table import activate, largest_errors
 
 BUILDS = dispatch.available()
 DTYPES = [np.float64, np.float32]
@@ -59,8 +58,9 @@ def test_errors_against_textbook(name, dtype, build):
 @every_build
 @every_dtype
 @pytest.mark.parametrize("name, parameters", [
-    ("leaky_relu", (0.0,)), ("prelu", (-1.5,)), ("thresholded_relu", (-2.0,)), ("elu", (0.7,)), ("elu", (25.0,)),
-    ("celu", (0.3,)), ("celu", (2.5,)), ("hard_tanh", (-0.25, 3.0)), ("softplus", (20.0,)), ("softplus", (0.3,)),
+    ("leaky_relu", (0.0,)), ("prelu", (-1.5,)), ("thresholded_relu", (-2.0,)), ("elu", (0.7,)),
+    ("elu", (25.0,)), ("celu", (0.3,)), ("celu", (2.5,)), ("hard_tanh", (-0.25, 3.0)),
+    ("softplus", (20.0,)), ("softplus", (0.3,)),
     ("soft_shrink", (0.0,)), ("hard_shrink", (2.0,)), ("speculator", (-2.3, 0.0)), ("speculator", (0.7, 1.6)),
     ("speculator", (1.0, -0.5)), ("speculator", (0.0, 0.5)),
 ])
@@ -195,7 +195,8 @@ def test_nan_spoils_the_row_case_32(name, dtype, build):
 def test_lanes_agree_with_single_elements_bitwise(name, dtype, build):
     """Gate G6: what an element becomes does not depend on where in the vector or the tail it stands."""
     rng = np.random.default_rng(7)
-    h = np.concatenate([rng.normal(0, 3, 24), [0.0, -0.0, INF, -INF, 1e-30, -1e30, 40, -40, NAN]]).astype(dtype)
+    special = [0.0, -0.0, INF, -INF, 1e-30, -1e30, 40, -40, NAN]
+    h = np.concatenate([rng.normal(0, 3, 24), special]).astype(dtype)
     parameters = parameters_of(name)
     alone = [activate(build, name, h[i:i + 1], parameters) for i in range(h.size)]
     a_alone = np.concatenate([a for a, _ in alone])
@@ -258,7 +259,7 @@ def test_rowwise_of_infinities(dtype, build):
 
 
 @pytest.mark.skipif(
-    platform.machine() != "x86_64" or sys.platform != "linux", reason="the flags' values are those of x86 Linux")
+    platform.machine() != "x86_64" or sys.platform != "linux", reason="the flags' values are x86 Linux's")
 @every_build
 @every_dtype
 @pytest.mark.parametrize("name", DIAGONAL)

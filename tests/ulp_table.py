@@ -4,9 +4,8 @@
 """
 
 import numpy as np
-from oracles_activations import errors, oracles, reference
-
 from fastjac.kernels import dispatch
+from oracles_activations import errors, oracles, reference
 
 
 def activate(build, name, h, parameters=(), in_place=False):
@@ -30,7 +29,8 @@ def largest_errors(build, name, dtype, parameters=None):
 
 
 def main():
-    print(f"{'activation':17}" + "".join(f"{b + ' ' + t:>16}" for b in dispatch.available() for t in ("f64", "f32")))
+    heads = (f"{build} {dtype}" for build in dispatch.available() for dtype in ("f64", "f32"))
+    print(f"{'activation':17}" + "".join(f"{head:>16}" for head in heads))
     for name in oracles():
         cells = []
         for build in dispatch.available():

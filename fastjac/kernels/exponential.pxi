@@ -128,24 +128,24 @@ cdef void speculator(const real* h, const real* p, Py_ssize_t n, real* a, real* 
 cdef void mish(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """x T and T + x (1 - T**2) sigmoid(x), T = tanh(softplus(x)).
 
-    With (k, l) = (t, 1) for x <= 0 and (1, t) for x > 0, which have the ratio exp(x), u = k + 2 l and
-    v = k u + 2 l**2: T = k u/v and f' = k (u v + 4 x l**2 (k + l))/v**2.
+    With (k, m) = (t, 1) for x <= 0 and (1, t) for x > 0, which have the ratio exp(x), u = k + 2 m and
+    v = k u + 2 m**2: T = k u/v and f' = k (u v + 4 x m**2 (k + m))/v**2.
     """
     cdef Py_ssize_t i
-    cdef double x, y, e, t, k, l, u, u_lo, ku, l2, v, v_lo, r, r_lo, T, T_lo, scale, unused
+    cdef double x, y, e, t, k, m, u, u_lo, ku, m2, v, v_lo, r, r_lo, T, T_lo, scale, unused
     for i in range(n):
         x = h[i]
         y = clamp(x, 1000)
         e = exp_scaled(-fabs(x), 0, &scale, &unused)
         t = e * scale
         k = 1 if x > 0 else t
-        l = t if x > 0 else 1
-        u = k + 2 * l
-        u_lo = sum_error(k, 2 * l, u)
+        m = t if x > 0 else 1
+        u = k + 2 * m
+        u_lo = sum_error(k, 2 * m, u)
         ku = k * u
-        l2 = l * l
-        v = ku + 2 * l2
-        v_lo = (sum_error(ku, 2 * l2, v) + product_error(k, u, ku)) + (k * u_lo + 2 * product_error(l, l, l2))
+        m2 = m * m
+        v = ku + 2 * m2
+        v_lo = (sum_error(ku, 2 * m2, v) + product_error(k, u, ku)) + (k * u_lo + 2 * product_error(m, m, m2))
         r = 1 / v
         r_lo = r * residual(v, v_lo, r)
         T = u * r
@@ -153,7 +153,7 @@ cdef void mish(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noe
         e = 1 if x > 0 else e
         scale = 1 if x > 0 else scale
         a[i] = <real>(x if x > 1000 else times_sum(y * e, T, T_lo) * scale)
-        d[i] = <real>(e * (u * v + 4 * y * l2 * (k + l)) * (r * r) * scale)
+        d[i] = <real>(e * (u * v + 4 * y * m2 * (k + m)) * (r * r) * scale)
 
 
 cdef inline double negative_part(double x) noexcept nogil:

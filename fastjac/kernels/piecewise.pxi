@@ -79,14 +79,14 @@ cdef void hard_sigmoid(const real* h, const real* p, Py_ssize_t n, real* a, real
     """p = slope, offset; the derivative is 0 at both ends.
 
     The product is rounded before the offset is added: with the default slope, the double next to
-    1/6, the ends then lie at -3 and 3 exactly.
+    1/6, the ends then lie at -3 and 3 exactly, where a fused operation would miss the first.
     """
     cdef Py_ssize_t i
     cdef double y, slope, offset
     for i in range(n):
         slope = p[i]
         offset = p[n + i]
-        y = times(slope, h[i]) + offset
+        y = clamp(times(slope, h[i]), 1e300) + offset  # the clamp keeps compilers from fusing
         a[i] = <real>(0 if y <= 0 else (1 if y >= 1 else y))
         d[i] = <real>(0 if y <= 0 else (0 if y >= 1 else (slope if y == y else y)))
 

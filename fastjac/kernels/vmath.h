@@ -11,7 +11,7 @@
  *   [M]   J.-M. Muller, Elementary Functions, 3rd ed., 2016: rounding by the magic number 1.5 * 2^52
  *         (2.2.1), the scaling by two powers of two (10.4).
  *   [D]   T. J. Dekker, A floating-point technique for extending the available precision,
- *         Numer. Math. 18, 1971: exact products and sums as two doubles.
+ *         Numerische Mathematik 18, 1971: exact products and sums as two doubles.
  *   [S]   Sun Microsystems, fdlibm, e_log.c and s_log1p.c, 1993: log through s = f/(2 + f).
  *   [SL]  M. M. Shepherd, J. G. Laframboise, Chebyshev approximation of (1 + 2x) exp(x^2) erfc x in
  *         0 <= x < inf, Math. Comp. 36, 1981.
