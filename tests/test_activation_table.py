@@ -6,12 +6,13 @@ import re
 import runpy
 from pathlib import Path
 
-import fastjac as fj
 import mpmath as mp
 import numpy as np
 import pytest
-from fastjac.activations import ACTIVATIONS, find, parameter_rows
 from oracles_activations import oracles
+
+import fastjac as fj
+from fastjac.activations import ACTIVATIONS, find, parameter_rows
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -6,10 +6,11 @@ import sys
 
 import numpy as np
 import pytest
-from fastjac.activations import ACTIVATIONS
-from fastjac.kernels import dispatch
 from oracles_activations import errors, oracles, rounded, softmax_reference
 from ulp_table import activate, largest_errors
+
+from fastjac.activations import ACTIVATIONS
+from fastjac.kernels import dispatch
 
 BUILDS = dispatch.available()
 DTYPES = [np.float64, np.float32]

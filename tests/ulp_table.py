@@ -4,8 +4,9 @@
 """
 
 import numpy as np
-from fastjac.kernels import dispatch
 from oracles_activations import errors, oracles, reference
+
+from fastjac.kernels import dispatch
 
 
 def activate(build, name, h, parameters=(), in_place=False):
