@@ -1,0 +1,349 @@
+"""Plans against brute force over all bracketings, and against what runs."""
+
+import functools
+import itertools
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastjac as fj
+from fastjac import planning
+from support import assert_close, make_network, random_array, reference
+
+widths_of = st.lists(st.integers(1, 40), min_size=2, max_size=8)
+
+
+@functools.cache
+def bracketings(i, j):
+    """All bracketings of A_j ⋯ A_i as nested tuples, later layers first."""
+    if i == j:
+        return [i]
+    return [
+        (left, right)
+        for s in range(i, j)
+        for left in bracketings(s + 1, j)
+        for right in bracketings(i, s)
+    ]
+
+
+def block(tree):
+    """First and last layer of a bracketing."""
+    if isinstance(tree, int):
+        return tree, tree
+    return block(tree[1])[0], block(tree[0])[1]
+
+
+def multiply_adds(n, tree):
+    """Multiply-adds of a bracketing, by the shapes of its factors alone."""
+    if isinstance(tree, int):
+        return 0
+    left, right = tree
+    (i, s), (_, j) = block(right), block(left)
+    return multiply_adds(n, left) + multiply_adds(n, right) + n[j] * n[s] * n[i - 1]
+
+
+def costs_of_steps(plan, cost, batch):
+    """What a cost model charges for the steps of a plan."""
+    separate, call = (cost.separate, 0.0) if batch else (cost.stacked, cost.call)
+    total = 0.0
+    for step in plan.steps:
+        product = step.n_rows * step.n_inner * step.n_cols
+        if step.kind in ("form", "transpose"):
+            total += cost.element * step.n_rows * step.n_cols
+        elif step.kind == "reverse":
+            total += cost.stacked * product + cost.element * step.n_rows * step.n_inner + call
+        elif step.kind == "forward":
+            total += cost.stacked * product + cost.element * step.n_rows * step.n_cols + call
+        else:
+            total += separate * product + cost.call
+    return total
+
+
+def costs_of_tree(n, tree, cost, batch):
+    """Costs of all ways to compute a bracketing, as pairs (whether the block is held transposed, cost)."""
+    i, j = block(tree)
+    if i == j:
+        cost_of_forming = cost.element * n[i] * n[i - 1]
+        return [(False, cost_of_forming), (True, cost_of_forming)]
+    left, right = tree
+    s = block(right)[1]
+    call = 0.0 if batch else cost.call
+    ways = []
+    lefts, rights = costs_of_tree(n, left, cost, batch), costs_of_tree(n, right, cost, batch)
+    product = (cost.separate if batch else cost.stacked) * n[j] * n[s] * n[i - 1] + cost.call
+    for (_, of_left), (_, of_right) in itertools.product(lefts, rights):
+        ways += [(transposed, of_left + of_right + product) for transposed in (False, True)]
+    if isinstance(right, int):
+        step = n[j] * n[s] * (cost.element + cost.stacked * n[i - 1]) + call
+        ways += [(False, of_left + step) for transposed, of_left in lefts if not transposed]
+    if isinstance(left, int):
+        step = n[i - 1] * n[j] * (cost.element + cost.stacked * n[s]) + call
+        ways += [(True, of_right + step) for transposed, of_right in rights if transposed]
+    # Of equal ways only the cheapest of each orientation matters further up.
+    return [(t, min(c for transposed, c in ways if transposed is t)) for t in {t for t, _ in ways}]
+
+
+def cheapest(n, tree, cost, batch):
+    turned = cost.element * n[0] * n[-1]
+    return min(c + turned * transposed for transposed, c in costs_of_tree(n, tree, cost, batch))
+
+
+def test_number_of_bracketings():
+    # The Catalan numbers: the brute force below leaves none out.
+    assert [len(bracketings(1, n)) for n in range(1, 8)] == [1, 1, 2, 5, 14, 42, 132]
+
+
+@given(widths_of, st.booleans())
+def test_fewest_multiply_adds(n, batch):
+    plan = planning.make_plan(n, batch=batch, cost_model=planning.MULTIPLY_ADDS)
+    assert plan.multiply_adds == min(multiply_adds(n, tree) for tree in bracketings(1, len(n) - 1))
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(1, 300), min_size=2, max_size=7), st.booleans())
+def test_lowest_cost(n, batch):
+    cost = planning.CostModel()
+    plan = planning.make_plan(n, batch=batch)
+    lowest = min(cheapest(n, tree, cost, batch) for tree in bracketings(1, len(n) - 1))
+    assert costs_of_steps(plan, cost, batch) == pytest.approx(lowest, rel=1e-12)
+
+
+@given(st.lists(st.integers(1, 40), min_size=3, max_size=6), st.booleans(), st.data())
+def test_a_given_bracketing_is_kept(n, batch, data):
+    tree = data.draw(st.sampled_from(bracketings(1, len(n) - 1)))
+    plan = planning.make_plan(n, batch=batch, order=tree)
+    assert plan.multiply_adds == multiply_adds(n, tree)
+    assert printed_tree(plan) == tree
+    assert costs_of_steps(plan, planning.CostModel(), batch) == pytest.approx(
+        cheapest(n, tree, planning.CostModel(), batch), rel=1e-12)
+
+
+@given(widths_of, st.booleans())
+def test_multiply_adds_of_the_sweeps(n, batch):
+    layers = range(1, len(n))
+    forward = functools.reduce(lambda right, left: (left, right), layers)
+    reverse = functools.reduce(lambda left, right: (left, right), reversed(layers))
+    for order, tree in (("forward", forward), ("reverse", reverse)):
+        plan = planning.make_plan(n, batch=batch, order=order)
+        assert plan.multiply_adds == multiply_adds(n, tree)
+        assert printed_tree(plan) == tree
+        assert getattr(plan, f"multiply_adds_{order}") == multiply_adds(n, tree)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_autoencoder(batch):
+    plan = planning.make_plan((784, 256, 64, 256, 784), batch=batch)
+    assert plan.multiply_adds == 65_028_096
+    assert plan.multiply_adds_forward == plan.multiply_adds_reverse == 183_042_048
+    assert plan.bracketing == "((A4 A3)(A2 A1))"
+    assert "65,028,096" in str(plan)
+    assert "183,042,048" in str(plan)
+
+
+def printed_tree(plan):
+    """The bracketing that the plan prints, as nested tuples."""
+    line = next(line for line in str(plan).splitlines() if line.strip().startswith("J = "))
+    text = line.partition("=")[2].partition("with")[0].strip()
+    text = re.sub(r"A(\d+)", r"\1", text).replace(")(", "),(").replace(" (", ",(").replace(") ", "),")
+    return eval(re.sub(r"(\d) (?=\d)", r"\1,", text), {"__builtins__": {}})
+
+
+def inner_blocks(tree):
+    """Blocks (i, j) that a bracketing multiplies on its way, without the whole chain."""
+    if isinstance(tree, int):
+        return set()
+    return {block(part) for part in tree if not isinstance(part, int)}.union(*map(inner_blocks, tree))
+
+
+def blocks_that_run(widths, order, n_points):
+    """Blocks that are multiplied, seen from outside.
+
+    The only weights that are not zero stand at [0, 0]. They are chosen such that the product over the
+    layers i to j overflows and no other does: the Jacobian is not finite if that block is formed.
+    """
+    n_layers = len(widths) - 1
+    found = set()
+    for i, j in itertools.combinations(range(1, n_layers + 1), 2):
+        if (i, j) == (1, n_layers):
+            continue
+        exponents = dict.fromkeys(range(1, n_layers + 1), 0) | {i: 515, j: 515, i - 1: -100, j + 1: -100}
+        layers = []
+        for k in range(1, n_layers + 1):
+            W = np.zeros((widths[k - 1], widths[k]))
+            W[0, 0] = 2.0 ** exponents[k]
+            layers.append(fj.Layer(W))
+        J = fj.Network(layers, order=order).jacobian(np.zeros((n_points, widths[0])))
+        assert np.isfinite(J[..., 0, 0]).all() == np.isfinite(J).all()
+        if not np.isfinite(J).all():
+            found.add((i, j))
+    return found
+
+
+@pytest.mark.parametrize("n_points", [1, 7])
+@pytest.mark.parametrize("tree", [tree for n in (3, 4, 5) for tree in bracketings(1, n)], ids=str)
+def test_a_given_bracketing_runs(tree, n_points):
+    widths = [3, 2, 4, 2, 3, 5][: block(tree)[1] + 1]
+    assert blocks_that_run(widths, tree, n_points) == inner_blocks(tree)
+
+
+@pytest.mark.parametrize("n_points", [1, 7])
+@pytest.mark.parametrize("order", ["auto", "forward", "reverse"])
+@pytest.mark.parametrize("widths", [
+    (30, 20, 2, 20, 30), (2, 20, 30, 40), (40, 30, 20, 2), (50, 2, 40, 3, 60), (40, 40, 1, 40, 40, 1, 40), (5, 9, 4),
+], ids=str)
+def test_the_printed_plan_runs(widths, order, n_points):
+    plan = make_network(widths, ["identity"], order=order).plan(n_points)
+    assert blocks_that_run(widths, order, n_points) == inner_blocks(printed_tree(plan))
+
+
+def execute(plan, net, x):
+    """The steps of a plan on dense factors in long double: the result, and its number of multiply-adds."""
+    factors = [
+        reference(fj.Network([layer], dtype=net.dtype), a)[1]
+        for layer, a in zip(net.layers, activations_before(net, x))
+    ]
+    slots, count = {}, 0
+    for step in plan.steps:
+        left, right = slots.get(step.left), slots.get(step.right)
+        if step.kind == "form":
+            out = factors[step.layer]
+        elif step.kind == "transpose":
+            out = left
+        else:
+            left = left if step.kind != "forward" else factors[step.layer]
+            right = right if step.kind != "reverse" else factors[step.layer]
+            out, count = left @ right, count + left.size * right.shape[1]
+        slots[step.out] = out
+    return slots[-1], count
+
+
+def activations_before(net, x):
+    a = np.asarray(x)
+    for layer in net.layers:
+        yield a
+        a = reference(fj.Network([layer], dtype=net.dtype), a)[0].astype(net.dtype)
+
+
+KINDS = [["tanh"], ["identity"], ["tanh", "softmax", "relu", "log_softmax"]]
+
+
+@pytest.mark.parametrize("kinds", KINDS, ids=lambda kinds: "-".join(kinds))
+@pytest.mark.parametrize("n_layers", [4, 5])
+def test_bracketings_agree(dtype, simd, kinds, n_layers):
+    widths = (5, 7, 3, 8, 4, 6)[: n_layers + 1]
+    for order in [*bracketings(1, n_layers), "forward", "reverse", "auto"]:
+        net = make_network(widths, kinds, dtype, order=order)
+        points = random_array((6, widths[0]), dtype)
+        _, expected = zip(*(reference(net, x) for x in points))
+        expected = np.array(expected).astype(dtype)
+        J = net.jacobian(points)
+        assert_close(J, expected)
+        assert_close(net.jacobian(points[0]), expected[0])
+        # Blocks of points that are held side by side or not: the result is the same.
+        assert_close(net.jacobian(points, workers=2), expected)
+        assert_close(net.jvp(points, points), np.einsum("pij,pj->pi", expected, points))
+        weights = random_array((6, net.n_out), dtype)
+        assert_close(net.vjp(points, weights), np.einsum("pij,pi->pj", expected, weights))
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(1, 12), min_size=2, max_size=7), st.sampled_from(["auto", "forward", "reverse"]),
+       st.booleans(), st.sampled_from(KINDS))
+def test_steps_make_the_jacobian(widths, order, batch, kinds):
+    net = make_network(widths, kinds, order=order)
+    plan = net.plan(2 if batch else 1)
+    assert plan.batch == batch
+    x = random_array(widths[0])
+    J, count = execute(plan, net, x)
+    assert count == plan.multiply_adds
+    assert_close(net.jacobian(x), J.astype(float))
+    assert_close(J.astype(float), reference(net, x)[1].astype(float))
+
+
+def test_slots_are_large_enough_and_never_read_before_they_are_written():
+    for n in (3, 4, 5, 6):
+        for tree in bracketings(1, n):
+            widths = [4, 9, 2, 7, 3, 8, 5][: n + 1]
+            for batch in (False, True):
+                plan = planning.make_plan(widths, batch=batch, order=tree)
+                held = {}
+                for step in plan.steps:
+                    for slot in (step.left, step.right):
+                        assert slot == -1 or slot in held
+                    assert step.out not in (step.left, step.right) or step.out == -1
+                    if step.out >= 0:
+                        held[step.out] = step.n_rows * step.n_cols
+                        assert held[step.out] <= plan.slots[step.out]
+                assert plan.steps[-1].out == -1
+                assert [step.out for step in plan.steps].count(-1) == 1
+
+
+long_widths = st.lists(
+    st.integers(1, 50), min_size=planning.N_LAYERS_EXHAUSTIVE + 2, max_size=planning.N_LAYERS_EXHAUSTIVE + 40)
+
+
+@settings(max_examples=20)
+@given(long_widths, st.booleans(), st.sampled_from([planning.CostModel(), planning.MULTIPLY_ADDS]))
+def test_long_chains_are_never_worse_than_a_sweep(n, batch, cost):
+    plan = planning.make_plan(n, batch=batch, cost_model=cost)
+    for order in ("forward", "reverse"):
+        sweep = planning.make_plan(n, batch=batch, order=order)
+        assert costs_of_steps(plan, cost, batch) <= costs_of_steps(sweep, cost, batch) * (1 + 1e-12)
+    assert sorted(step.layer for step in plan.steps if step.layer >= 0) == list(range(len(n) - 1))
+
+
+def test_long_chain_meets_at_its_bottleneck():
+    n = [40] * 41 + [2] + [40] * 40
+    plan = planning.make_plan(n, batch=True)
+    meetings = [step for step in plan.steps if step.kind == "meet"]
+    assert [step.n_inner for step in meetings] == [2]
+    assert plan.multiply_adds < plan.multiply_adds_forward / 10
+
+
+def test_a_thousand_layers_are_planned():
+    n = np.random.default_rng(0).integers(1, 100, 1001).tolist()
+    plan = planning.make_plan(n, batch=True)
+    assert plan.multiply_adds <= min(plan.multiply_adds_forward, plan.multiply_adds_reverse)
+    assert len(str(plan).splitlines()) < 40
+
+
+@pytest.mark.parametrize("order", [
+    "sideways", "", (), (1,), (1, 2), (2, 1), (3, (1, 2)), ((3, 2), 1, 0), ((3, 2), 2), (3, 1), ((4, 3), (2, 1)),
+    [[3, 2], 1], (3, "21"), ((3, 2), 0), (2, (1, 0)), None, 3, 1.5, (3, None), np.array([1, 2]),
+], ids=repr)
+def test_wrong_order(order):
+    layers = [(np.ones((2, 2)),)] * 3
+    with pytest.raises(ValueError, match="order"):
+        fj.Network(layers, order=order)
+    with pytest.raises(ValueError, match="order"):
+        planning.make_plan([2] * 4, batch=True, order=order)
+
+
+def test_order_of_one_layer():
+    for order in ("auto", "forward", "reverse", 1):
+        net = fj.Network([(np.eye(2),)], order=order)
+        assert net.jacobian(np.zeros(2)).tolist() == [[1, 0], [0, 1]]
+        assert net.plan().multiply_adds == 0
+
+
+def test_plan_of_few_and_many_points():
+    net = make_network((30, 20, 2, 20, 30), ["tanh"])
+    assert not net.plan().batch
+    assert net.plan(2).batch
+    assert net.plan(2) is net.plan(10**9)
+    for n_points in (0, -1):
+        with pytest.raises(ValueError, match="n_points"):
+            net.plan(n_points)
+
+
+@pytest.mark.parametrize("itemsize", [4, 8])
+@given(n=widths_of)
+def test_workspace_of_a_tile(itemsize, n):
+    plan = planning.make_plan(n, batch=True, itemsize=itemsize)
+    assert plan.n_points_per_tile >= 1
+    assert plan.workspace_nbytes <= planning.TILE_NBYTES or plan.n_points_per_tile == 1
+    assert f"{plan.workspace_nbytes:,} bytes" in str(plan)
+    assert plan.dtype == f"float{8 * itemsize}"
