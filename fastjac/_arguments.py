@@ -7,6 +7,7 @@ contiguous, aligned, of the network's dtype and of the right shape.
 import math
 import operator
 import os
+from itertools import zip_longest
 
 import numpy as np
 
@@ -47,13 +48,14 @@ def _from_dlpack(x):
 
 def broadcast_leading(x, v, name):
     """The leading dimensions that those of `x` and `v` broadcast to."""
-    try:
-        return np.broadcast_shapes(x.shape[:-1], v.shape[:-1])
-    except ValueError:
+    # np.broadcast_shapes takes half as many dimensions as an array may have.
+    pairs = list(zip_longest(x.shape[-2::-1], v.shape[-2::-1], fillvalue=1))
+    if any(m != n and 1 not in (m, n) for m, n in pairs):
         raise ValueError(
             f"{name}: expected leading dimensions that broadcast with those of x, {x.shape[:-1]}, "
             f"got {v.shape[:-1]}"
-        ) from None
+        )
+    return tuple(n if m == 1 else m for m, n in reversed(pairs))
 
 
 def contiguous(x, leading, dtype, outputs):
