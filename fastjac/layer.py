@@ -135,7 +135,7 @@ def _as_weights(array, name, ndim):
         raise ValueError(f"{name}: expected at least one unit and one input, got shape {array.shape}")
     if max(array.shape) > MAX_WIDTH:
         raise ValueError(f"{name}: expected dimensions of at most {MAX_WIDTH}, got shape {array.shape}")
-    array = np.array(array, np.float32 if array.dtype == np.float32 else np.float64, order="C")
+    array = np.array(array, np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64, order="C")
     if not np.isfinite(array).all():
         index = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise ValueError(f"{name}: expected finite numbers, got {array[index]} at index {index}")
