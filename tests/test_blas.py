@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import run_python
 
 import fastjac as fj
-from support import run_python
 
 # Shapes (m, n, k) of products below, at and above the sizes at which they are cut.
 SHAPES = [

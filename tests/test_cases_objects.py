@@ -71,7 +71,7 @@ def some_networks(dtype):
     yield fj.Network(make_mixed().layers, dtype=dtype, order=((4, 3), (2, 1)))
     yield fj.Network([
         fj.Layer(rng.standard_normal((4, 6)), None, "prelu", slope=rng.standard_normal(6)),
-        fj.Layer(rng.standard_normal((6, 5)), rng.standard_normal(5), "speculator", alpha=rng.uniform(size=5), beta=0.1),
+        fj.Layer(rng.standard_normal((6, 5)), np.ones(5), "speculator", alpha=rng.uniform(size=5), beta=0.1),
         fj.Layer(rng.standard_normal((5, 3)), None, "gelu", approximate="tanh"),
     ], dtype=dtype, order="forward")
 

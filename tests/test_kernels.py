@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import random_array
 
 from fastjac.kernels import dispatch
-from support import random_array
 
 # Around the widths of vectors, their multiples, and the squares of block_copied.
 LENGTHS = [*range(1, 34), 63, 64, 65]
@@ -34,28 +34,28 @@ def assert_guards_stand(memory):
     assert (memory[-GUARD:] == -7).all()
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_rows_scaled(kernels, dtype, shape):
-    A, d = random_array(shape, dtype), random_array(shape[0], dtype, 2)
-    memory, out = guarded(shape, dtype)
-    kernels.rows_scaled(A, d, out)
-    assert np.array_equal(out, d[:, None] * A)
-    assert_guards_stand(memory)
-    expected = out.copy()
-    kernels.rows_scaled(A, d, A)
-    assert np.array_equal(A, expected)
+def test_rows_scaled(kernels, dtype):
+    for shape in SHAPES:
+        A, d = random_array(shape, dtype), random_array(shape[0], dtype, 2)
+        memory, out = guarded(shape, dtype)
+        kernels.rows_scaled(A, d, out)
+        assert np.array_equal(out, d[:, None] * A)
+        assert_guards_stand(memory)
+        expected = out.copy()
+        kernels.rows_scaled(A, d, A)
+        assert np.array_equal(A, expected)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_columns_scaled(kernels, dtype, shape):
-    A, d = random_array(shape, dtype), random_array(shape[1], dtype, 2)
-    memory, out = guarded(shape, dtype)
-    kernels.columns_scaled(A, d, out)
-    assert np.array_equal(out, A * d)
-    assert_guards_stand(memory)
-    expected = out.copy()
-    kernels.columns_scaled(A, d, A)
-    assert np.array_equal(A, expected)
+def test_columns_scaled(kernels, dtype):
+    for shape in SHAPES:
+        A, d = random_array(shape, dtype), random_array(shape[1], dtype, 2)
+        memory, out = guarded(shape, dtype)
+        kernels.columns_scaled(A, d, out)
+        assert np.array_equal(out, A * d)
+        assert_guards_stand(memory)
+        expected = out.copy()
+        kernels.columns_scaled(A, d, A)
+        assert np.array_equal(A, expected)
 
 
 @pytest.mark.parametrize("name", ["rows_scaled", "columns_scaled"])
@@ -71,13 +71,13 @@ def test_scaling_keeps_to_ieee(kernels, dtype, name):
     assert np.array_equal(np.signbit(out[expected == 0]), np.signbit(expected[expected == 0]))
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_rows_filled(kernels, dtype, shape):
-    b = random_array(shape[1], dtype)
-    memory, out = guarded(shape, dtype)
-    kernels.rows_filled(b, out)
-    assert np.array_equal(out, np.broadcast_to(b, shape))
-    assert_guards_stand(memory)
+def test_rows_filled(kernels, dtype):
+    for shape in SHAPES:
+        b = random_array(shape[1], dtype)
+        memory, out = guarded(shape, dtype)
+        kernels.rows_filled(b, out)
+        assert np.array_equal(out, np.broadcast_to(b, shape))
+        assert_guards_stand(memory)
 
 
 LAYOUTS = {
@@ -93,17 +93,17 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_block_copied(kernels, dtype, shape, layout):
-    m, n = shape
-    A = random_array(shape, dtype)
-    base = np.full((3 * max(shape), 3 * max(shape)), -7, dtype)
-    out = LAYOUTS[layout](base, m, n)
-    assert out.shape == shape
-    kernels.block_copied(A, out)
-    assert np.array_equal(out, A)
-    out[...] = -7
-    assert (base == -7).all()
+def test_block_copied(kernels, dtype, layout):
+    for shape in SHAPES:
+        m, n = shape
+        A = random_array(shape, dtype)
+        base = np.full((3 * max(shape), 3 * max(shape)), -7, dtype)
+        out = LAYOUTS[layout](base, m, n)
+        assert out.shape == shape
+        kernels.block_copied(A, out)
+        assert np.array_equal(out, A)
+        out[...] = -7
+        assert (base == -7).all()
 
 
 def softmax_of(h):
@@ -137,30 +137,30 @@ def dense(kind, s):
 
 
 @pytest.mark.parametrize("kind", ["softmax", "log_softmax"])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_softmax_formed(kernels, dtype, kind, shape):
-    Wt = random_array(shape, dtype)
-    for s in vectors_s(shape[0], dtype):
-        memory, out = guarded(shape, dtype)
-        getattr(kernels, f"{kind}_formed")(Wt, s, out)
-        S, magnitudes = dense(kind, s)
-        assert_within(out, S @ Wt, magnitudes @ np.abs(Wt), shape[0])
-        assert_guards_stand(memory)
+def test_softmax_formed(kernels, dtype, kind):
+    for shape in SHAPES:
+        Wt = random_array(shape, dtype)
+        for s in vectors_s(shape[0], dtype):
+            memory, out = guarded(shape, dtype)
+            getattr(kernels, f"{kind}_formed")(Wt, s, out)
+            S, magnitudes = dense(kind, s)
+            assert_within(out, S @ Wt, magnitudes @ np.abs(Wt), shape[0])
+            assert_guards_stand(memory)
 
 
 @pytest.mark.parametrize("kind", ["softmax_applied", "log_softmax_applied_forward", "log_softmax_applied_reverse"])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_softmax_applied(kernels, dtype, kind, shape):
-    R = random_array(shape, dtype)
-    for s in vectors_s(shape[1], dtype):
-        memory, out = guarded(shape, dtype)
-        out[...] = R
-        getattr(kernels, kind)(s, out)
-        D, magnitudes = dense("softmax" if kind == "softmax_applied" else "log_softmax", s)
-        if kind == "log_softmax_applied_forward":
-            D, magnitudes = D.T, magnitudes.T
-        assert_within(out, R @ D, np.abs(R) @ magnitudes, shape[1])
-        assert_guards_stand(memory)
+def test_softmax_applied(kernels, dtype, kind):
+    for shape in SHAPES:
+        R = random_array(shape, dtype)
+        for s in vectors_s(shape[1], dtype):
+            memory, out = guarded(shape, dtype)
+            out[...] = R
+            getattr(kernels, kind)(s, out)
+            D, magnitudes = dense("softmax" if kind == "softmax_applied" else "log_softmax", s)
+            if kind == "log_softmax_applied_forward":
+                D, magnitudes = D.T, magnitudes.T
+            assert_within(out, R @ D, np.abs(R) @ magnitudes, shape[1])
+            assert_guards_stand(memory)
 
 
 @pytest.mark.parametrize("kind", ["softmax_applied", "log_softmax_applied_forward"])

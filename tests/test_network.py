@@ -1,4 +1,4 @@
-"""Layers and networks: what they take, what they tell, and the shapes and values of results."""
+"""Networks: what they take, what they tell, and the shapes and values of results."""
 
 import itertools
 
@@ -7,9 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from support import (
+    METHODS,
+    OPERANDS,
+    assert_close,
+    assert_same,
+    make_mixed,
+    make_network,
+    parts,
+    random_array,
+    reference,
+)
 
 import fastjac as fj
-from support import METHODS, OPERANDS, assert_close, assert_same, make_mixed, make_network, parts, random_array, reference
 
 LEADING = [(), (1,), (2,), (33,), (1, 1), (2, 3), (4, 1, 2), (1,) * 7]
 
@@ -90,7 +100,8 @@ def test_any_network_shape_and_layout(widths, kinds, leading, dtype, layout, see
         out = operand.as_out([
             np.full(shape, np.nan, dtype, order="F" if layout == "F" else "C") for shape in operand.shapes(net, leading)
         ])
-        assert_same(tuple(np.array(part, order="C") for part in parts(operand(net, laid_out, out=out))), parts(baseline))
+        operand(net, laid_out, out=out)
+        assert_same(tuple(np.array(part, order="C") for part in parts(out)), parts(baseline))
     x = random_array((*leading, net.n_in), dtype, seed)
     if x.size:
         first = x.reshape(-1, net.n_in)[0]
@@ -118,7 +129,10 @@ def test_any_values(x):
 # ------------------------------------------------------------ broadcasting of jvp and vjp
 
 
-PAIRS = [((), (3,)), ((3,), ()), ((3,), (1,)), ((1,), (3,)), ((2, 1), (3,)), ((2, 3), (3,)), ((2, 1, 3), (4, 1)), ((0,), (1,))]
+PAIRS = [
+    ((), (3,)), ((3,), ()), ((3,), (1,)), ((1,), (3,)), ((2, 1), (3,)), ((2, 3), (3,)), ((2, 1, 3), (4, 1)),
+    ((0,), (1,)), ((1,) * 40, (3,)),
+]
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
@@ -127,10 +141,10 @@ def test_leading_dimensions_broadcast(dtype, method, pair):
     net = make_mixed(dtype)
     n = net.n_in if method == "jvp" else net.n_out
     x, v = random_array((*pair[0], net.n_in), dtype), random_array((*pair[1], n), dtype, 2)
-    leading = np.broadcast_shapes(*pair)
+    # NumPy's own broadcasting ends at 32 dimensions.
+    leading = np.broadcast_shapes(*pair) if len(pair[0]) < 32 else (1,) * 39 + (3,)
     call = getattr(net, method)
-    expected = call(
-        np.ascontiguousarray(np.broadcast_to(x, (*leading, net.n_in))), np.ascontiguousarray(np.broadcast_to(v, (*leading, n))))
+    expected = call(np.broadcast_to(x, (*leading, net.n_in)).copy(), np.broadcast_to(v, (*leading, n)).copy())
     assert_same(call(x, v), expected)
     out = np.empty_like(expected)
     assert call(x, v, out=out) is out
@@ -196,50 +210,8 @@ def test_as_many_dimensions_as_numpy_has(operand, n_dimensions):
         with pytest.raises((ValueError, MemoryError)):
             operand(net, many)
         return
-    assert_same(tuple(part.ravel() for part in parts(operand(net, many))), tuple(part.ravel() for part in parts(operand(net, a))))
-
-
-# ------------------------------------------------------------ layers
-
-
-def test_layer_attributes():
-    layer = fj.Layer([[1, 2, 3], [4, 5, 6]], [7, 8, 9], "LeakyReLU", negative_slope=0.5)
-    assert (layer.n_in, layer.n_out) == (2, 3)
-    assert layer.W.dtype == layer.b.dtype == np.float64
-    assert layer.activation == "leaky_relu"
-    assert dict(layer.parameters) == {"negative_slope": 0.5}
-    assert repr(layer) == "Layer(2 -> 3, 'leaky_relu', negative_slope=0.5)"
-    assert fj.Layer([[1.0]]).b is None
-    assert fj.Layer([[1.0]]).activation == "identity"
-
-
-@pytest.mark.parametrize("given_dtype", ["f2", "f4", "f8", "i4", "u1", ">f8", ">f4"])
-def test_layer_dtype(given_dtype):
-    layer = fj.Layer(np.ones((2, 3), given_dtype), np.ones(3, given_dtype))
-    assert layer.W.dtype == layer.b.dtype == (np.float32 if given_dtype[-2:] == "f4" else np.float64)
-    assert layer.W.flags.c_contiguous
-
-
-@pytest.mark.parametrize("W", [np.ones((2, 3), bool), np.ones((2, 3), complex), [["a"]], [[None]],
-                               np.ones((2, 3), "g"), np.ma.ones((2, 3))], ids=lambda W: str(getattr(W, "dtype", W)))
-def test_layer_weights_that_are_not_real(W):
-    with pytest.raises(TypeError, match="^W: "):
-        fj.Layer(W)
-    with pytest.raises(TypeError, match="layer 1: W: "):
-        fj.Network([(W,)])
-
-
-@pytest.mark.parametrize("W", [1.0, [1.0], [[[1.0]]], [[1.0], [1.0, 2.0]]], ids=str)
-def test_layer_weights_of_wrong_shape(W):
-    with pytest.raises(ValueError):
-        fj.Layer(W)
-
-
-@pytest.mark.parametrize("layout", [np.asfortranarray, lambda W: W[::-1, ::-1], lambda W: np.repeat(W, 2, axis=1)[:, ::2]])
-def test_layer_weights_in_any_layout(dtype, layout):
-    W, x = random_array((4, 6), dtype), random_array(4, dtype)
-    W = layout(W)
-    assert_same(fj.Network([(W,)]).jacobian(x), np.ascontiguousarray(W.T))
+    for got, expected in zip(parts(operand(net, many)), parts(operand(net, a)), strict=True):
+        assert_same(got.ravel(), expected.ravel())
 
 
 # ------------------------------------------------------------ networks
@@ -264,8 +236,9 @@ def test_layers_as_tuples(dtype):
     assert_same(tuples.value_and_jacobian(x), layers.value_and_jacobian(x))
 
 
-@pytest.mark.parametrize("layers", [None, 3, fj.Layer([[1.0]]), [3], [None], [[[[1.0]]]], [()], [([[1.0]], None, "tanh", 1)],
-                                    "ab"], ids=repr)
+@pytest.mark.parametrize("layers", [
+    None, 3, fj.Layer([[1.0]]), [3], [None], [[[[1.0]]]], [()], [([[1.0]], None, "tanh", 1)], "ab",
+], ids=repr)
 def test_layers_of_another_kind(layers):
     with pytest.raises(TypeError, match="layer"):
         fj.Network(layers)

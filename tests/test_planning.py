@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import assert_close, make_network, random_array, reference
 
 import fastjac as fj
 from fastjac import planning
-from support import assert_close, make_network, random_array, reference
 
 widths_of = st.lists(st.integers(1, 40), min_size=2, max_size=8)
 
@@ -292,12 +292,13 @@ def cost_of_meeting(n, s, cost, batch):
     return total + (cost.separate if batch else cost.stacked) * n[-1] * n[s] * n[0] + cost.call
 
 
+COST_MODELS = [planning.CostModel(), planning.CostModel(element=100.0), planning.MULTIPLY_ADDS]
 long_widths = st.lists(
     st.integers(1, 10), min_size=planning.N_LAYERS_EXHAUSTIVE + 2, max_size=planning.N_LAYERS_EXHAUSTIVE + 40)
 
 
 @settings(max_examples=20)
-@given(long_widths, st.booleans(), st.sampled_from([planning.CostModel(), planning.CostModel(element=100.0), planning.MULTIPLY_ADDS]))
+@given(long_widths, st.booleans(), st.sampled_from(COST_MODELS))
 def test_long_chains_take_the_cheapest_sweep_or_meeting(n, batch, cost):
     plan = planning.make_plan(n, batch=batch, cost_model=cost)
     sweeps = [planning.make_plan(n, batch=batch, order=order) for order in ("forward", "reverse")]
