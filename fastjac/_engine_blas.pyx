@@ -13,7 +13,9 @@ so that an offset for one point, times P, is the offset for the tile.
 from libc.string cimport memcpy
 
 from fastjac._blas cimport multiply
-from fastjac.kernels.api cimport kernels_t
+from fastjac.kernels.api cimport (
+    DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, REVERSE, SOFTMAX, UNIT, kernels_t, layer_t, network_t, plan_t, step_t,
+)
 
 include "kernels/calls.pxi"
 
@@ -45,7 +47,7 @@ cdef void compute_value(const network_t* net, Py_ssize_t n_points, const real* x
     cdef const layer_t* layer
     cdef const real* a = x
     cdef real* next_a
-    cdef real* buffers = workspace + (net.n_values - 2 * net.max_width) * n_points
+    cdef real* buffers = workspace + (net.n_values - 3 * net.max_width) * n_points
     for k in range(net.n_layers):
         layer = net.layers + k
         next_a = y if k == net.n_layers - 1 else buffers + (k % 2) * net.max_width * n_points
@@ -184,7 +186,7 @@ cdef void push_direction(const network_t* net, Py_ssize_t n_points, const real* 
     cdef Py_ssize_t k
     cdef const real* T = v
     cdef real* out
-    cdef real* buffers = workspace + (net.n_values - 2 * net.max_width) * n_points
+    cdef real* buffers = workspace + (net.n_values - 3 * net.max_width) * n_points
     for k in range(net.n_layers):
         out = u if k == net.n_layers - 1 else buffers + (k % 2) * net.max_width * n_points
         sweep_forward(net, net.layers + k, n_points, 1, T, workspace, out)
@@ -195,7 +197,7 @@ cdef void pull_weights(const network_t* net, Py_ssize_t n_points, const real* w,
                        real* workspace, real* g) noexcept nogil:
     """g = wᵀ J, after compute_value on the same workspace."""
     cdef Py_ssize_t k
-    cdef real* buffers = workspace + (net.n_values - 2 * net.max_width) * n_points
+    cdef real* buffers = workspace + (net.n_values - 3 * net.max_width) * n_points
     cdef real* R = buffers
     cdef real* out
     memcpy(R, w, n_points * net.layers[net.n_layers - 1].n_out * sizeof(real))

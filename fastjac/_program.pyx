@@ -12,22 +12,23 @@ import numpy as np
 cimport cython
 cimport numpy as cnp
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
+from libc.stdint cimport uintptr_t
 
 from fastjac import _arguments, _workers
 from fastjac._blas cimport load_blas
-from fastjac._engine_blas cimport (
-    DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, REVERSE, SOFTMAX, TRANSPOSE, UNIT,
-    layer_t, network_t, plan_t, step_t,
-)
 from fastjac._tiles cimport (
     JACOBIAN, JVP, STACK_NBYTES, VALUE, VALUE_AND_JACOBIAN, VJP, call_t, multiply_adds, needs_plan,
     operation, run_tiles, run_tiles_on_stack, target_t, workspace_nbytes,
+)
+from fastjac.kernels.api cimport (
+    BLAS, DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, PACKED, REVERSE, SOFTMAX, TRANSPOSE, UNIT,
+    layer_t, network_t, plan_t, step_t,
 )
 from fastjac.kernels.dispatch cimport current_kernels
 
 from fastjac.activations import ACTIVATIONS
 from fastjac.kernels import dispatch
-from fastjac.planning import TILE_NBYTES, make_plan
+from fastjac.planning import TILE_NBYTES, make_plan, n_value_elements, padded
 
 cnp.import_array()
 
@@ -37,6 +38,8 @@ cdef Py_ssize_t GIL_MULTIPLY_ADDS = 100_000
 cdef Py_ssize_t PIECE_MULTIPLY_ADDS = 20_000_000
 
 cdef enum:
+    # The longest vector of all builds.
+    VECTOR_NBYTES = 64
     # Most dimensions that NumPy has had (64 since 2.0), and one more for the Jacobian.
     MAX_NDIM = 64
 
@@ -56,7 +59,7 @@ cdef class Program:
     dtype : numpy.dtype
         float32 or float64.
     engine : str
-        Which engine computes: "blas".
+        Which engine computes: "packed" or "blas".
     order : str or tuple
         The order of products that was asked for.
     simd : str
@@ -73,6 +76,7 @@ cdef class Program:
     cdef readonly str engine
     cdef readonly object order
     cdef readonly str simd
+    cdef Py_ssize_t n_lanes
     cdef Py_ssize_t n_last              # n_L
     cdef Py_ssize_t value_tile          # points of a tile where no plan is needed
     cdef Py_ssize_t costs[VJP + 1]      # multiply-adds of one point for each operation
@@ -106,22 +110,29 @@ cdef class Program:
         if self.net.layers == NULL:
             raise MemoryError(f"no room for {len(layers)} layers")
         codes = dispatch.load(self.simd).activations
-        self.net.max_width = layers[0].n_in
+        widths = [layers[0].n_in]
+        for layer in layers:
+            widths.append(layer.n_out)
+        self.n_lanes = self.lanes(engine)
         for k in range(len(layers)):
             layer, packed = layers[k], self.net.layers + k
+            entry = ACTIVATIONS[layer.activation]
             packed.n_in, packed.n_out = layer.n_in, layer.n_out
+            packed.ld = padded(layer.n_out, self.n_lanes)
             packed.activation = codes.index(layer.activation)
             packed.has_parameters = len(layer.parameter_rows) > 0
-            packed.derivative = (
-                UNIT if layer.activation == "identity" else DERIVATIVE_KINDS[ACTIVATIONS[layer.activation].kind])
-            packed.W = self.keep(layer.W)
-            packed.Wt = self.keep(layer.W.T)
-            packed.b = self.keep(np.zeros(layer.n_out) if layer.b is None else layer.b)
+            packed.vanishes = entry.vanishes
+            packed.derivative = UNIT if layer.activation == "identity" else DERIVATIVE_KINDS[entry.kind]
+            packed.W, packed.Wt = self.keep(layer.W), self.keep(layer.W.T)
+            packed.b = self.keep_bias(layer.b, packed.ld)
             packed.p = self.keep(layer.parameter_rows)
+            if engine == "packed":
+                packed.W_panels, packed.Wt_panels = self.keep_panels(layer.W), self.keep_panels(layer.W.T)
             packed.d_offset = n_values
-            n_values += layer.n_out
-            self.net.max_width = max(self.net.max_width, packed.n_out)
-        self.net.n_values = n_values + 2 * self.net.max_width
+            n_values += packed.ld
+        self.net.engine = PACKED if engine == "packed" else BLAS
+        self.net.max_width = padded(max(widths), self.n_lanes)
+        self.net.n_values = n_value_elements(widths, self.n_lanes)
         self.value_tile = max(1, TILE_NBYTES // (self.net.n_values * self.dtype.itemsize))
         self.n_last = layers[len(layers) - 1].n_out
         self.net.n_layers = len(layers)
@@ -134,6 +145,38 @@ cdef class Program:
             array = np.ascontiguousarray(array, self.dtype)
         self.arrays.append(array)
         return cnp.PyArray_DATA(<cnp.ndarray>array)
+
+    cdef const void* keep_bias(self, b, Py_ssize_t n) except? NULL:
+        """b, or zeros, continued by zeros to n elements."""
+        row = np.zeros(n)
+        if b is not None:
+            row[: len(b)] = b
+        return self.keep(row)
+
+    cdef const void* keep_panels(self, W) except? NULL:
+        """W (n_in, n_out) in panels for the register tile, on a boundary of a vector."""
+        cdef cnp.ndarray source, store, panels
+        cdef Py_ssize_t n_elements, first, itemsize = 8 if self.is_f64 else 4
+        with np.errstate(under="ignore"):
+            source = np.ascontiguousarray(W, self.dtype)
+        n_elements = len(W) * padded(W.shape[1], self.n_lanes)
+        store = np.empty(n_elements + VECTOR_NBYTES // itemsize, self.dtype)
+        first = (VECTOR_NBYTES - <uintptr_t>cnp.PyArray_DATA(store) % VECTOR_NBYTES) // itemsize
+        panels = store[first : first + n_elements]
+        if self.is_f64:
+            self.net.kernels.f64.pack_panels(<const double*>cnp.PyArray_DATA(source), len(W), W.shape[1],
+                                             <double*>cnp.PyArray_DATA(panels))
+        else:
+            self.net.kernels.f32.pack_panels(<const float*>cnp.PyArray_DATA(source), len(W), W.shape[1],
+                                             <float*>cnp.PyArray_DATA(panels))
+        self.arrays.append(panels)
+        return cnp.PyArray_DATA(panels)
+
+    cdef Py_ssize_t lanes(self, engine) noexcept:
+        """Rows of blocks are padded to a multiple of it."""
+        if engine != "packed":
+            return 1
+        return self.net.kernels.f64.n_lanes if self.is_f64 else self.net.kernels.f32.n_lanes
 
     cdef int prepare_plans(self) except -1:
         """Make the two plans, when the first Jacobian is asked for."""
@@ -157,7 +200,8 @@ cdef class Program:
 
     cdef new_plan(self, bint batch):
         return make_plan(
-            self.widths, batch=batch, order=self.order, itemsize=self.dtype.itemsize, engine=self.engine)
+            self.widths, batch=batch, order=self.order, itemsize=self.dtype.itemsize, engine=self.engine,
+            n_lanes=self.n_lanes)
 
     cdef int pack_plan(self, plan, plan_t* packed) except -1:
         cdef Py_ssize_t i, offset = self.net.n_values
@@ -181,6 +225,12 @@ cdef class Program:
             step.left_transposed = source.left_transposed
             step.right_transposed = source.right_transposed
             step.out_transposed = source.out_transposed
+        scales = {}
+        for i in range(len(plan.steps) - 1, -1, -1):
+            source, step = plan.steps[i], packed.steps + i
+            step.scale = scales.pop(source.out, -1)
+            if source.kind == "reverse":
+                scales[source.left] = source.layer
         packed.n_steps = len(plan.steps)
         packed.n_points = plan.n_points_per_tile
         packed.n_elements = offset

@@ -1,4 +1,5 @@
-from fastjac._engine_blas cimport network_t, plan_t, strides_t
+from fastjac._engine_blas cimport strides_t
+from fastjac.kernels.api cimport network_t, plan_t
 
 cdef enum operation:
     VALUE, JACOBIAN, VALUE_AND_JACOBIAN, JVP, VJP

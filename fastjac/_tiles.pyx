@@ -2,9 +2,8 @@
 
 from libc.stdint cimport uintptr_t
 
-from fastjac._engine_blas cimport (
-    compute_jacobian, compute_value, network_t, plan_t, pull_weights, push_direction, scatter,
-)
+from fastjac._engine_blas cimport compute_jacobian, compute_value, pull_weights, push_direction, scatter
+from fastjac.kernels.api cimport PACKED, network_t, plan_t
 
 ctypedef fused real:
     float
@@ -76,7 +75,7 @@ cdef void run_tile(const network_t* net, const plan_t* plan, const call_t* call,
     cdef Py_ssize_t n_in = net.layers[0].n_in, n_out = net.layers[net.n_layers - 1].n_out
     cdef Py_ssize_t n_product = n_product_elements(net, call.what)
     cdef const real* x = <const real*>call.x + first * n_in
-    cdef const real* v = <const real*>call.v
+    cdef const real* v = NULL
     cdef real* spare_value = workspace + n_workspace_elements(net, plan, call.what) * n_points
     cdef real* spare_product = spare_value + n_out * n_points
     cdef real* y = spare_value
@@ -86,13 +85,12 @@ cdef void run_tile(const network_t* net, const plan_t* plan, const call_t* call,
     if call.product.data != NULL and not call.product.strided:
         product = <real*>call.product.data + first * n_product
 
-    compute_value(net, n_points, x, workspace, y)
-    if needs_plan(call.what):
-        compute_jacobian(net, plan, n_points, workspace, product)
-    elif call.what == JVP:
-        push_direction(net, n_points, v + first * n_in, workspace, product)
-    elif call.what == VJP:
-        pull_weights(net, n_points, v + first * n_out, workspace, product)
+    if call.v != NULL:
+        v = <const real*>call.v + first * (n_in if call.what == JVP else n_out)
+    if net.engine == PACKED:
+        run_packed(net, plan, call.what, n_points, x, v, workspace, y, product)
+    else:
+        run_blas(net, plan, call.what, n_points, x, v, workspace, y, product)
 
     if call.value.strided:
         scatter(net, n_points, y, 1, n_out, call.value.strides,
@@ -101,3 +99,34 @@ cdef void run_tile(const network_t* net, const plan_t* plan, const call_t* call,
         scatter(net, n_points, product, n_out if needs_plan(call.what) else 1,
                 n_out if call.what == JVP else n_in, call.product.strides,
                 <real*>call.product.data + first * call.product.strides.point)
+
+
+cdef inline void run_blas(const network_t* net, const plan_t* plan, operation what, Py_ssize_t n_points,
+                          const real* x, const real* v, real* workspace, real* y, real* product) noexcept nogil:
+    compute_value(net, n_points, x, workspace, y)
+    if needs_plan(what):
+        compute_jacobian(net, plan, n_points, workspace, product)
+    elif what == JVP:
+        push_direction(net, n_points, v, workspace, product)
+    elif what == VJP:
+        pull_weights(net, n_points, v, workspace, product)
+
+
+cdef inline void run_packed(const network_t* net, const plan_t* plan, operation what, Py_ssize_t n_points,
+                            const real* x, const real* v, real* workspace, real* y, real* product) noexcept nogil:
+    if real is double:
+        net.kernels.f64.packed_value(net, n_points, x, workspace, y)
+        if needs_plan(what):
+            net.kernels.f64.packed_jacobian(net, plan, n_points, workspace, product)
+        elif what == JVP:
+            net.kernels.f64.packed_push(net, n_points, v, workspace, product)
+        elif what == VJP:
+            net.kernels.f64.packed_pull(net, n_points, v, workspace, product)
+    else:
+        net.kernels.f32.packed_value(net, n_points, x, workspace, y)
+        if needs_plan(what):
+            net.kernels.f32.packed_jacobian(net, plan, n_points, workspace, product)
+        elif what == JVP:
+            net.kernels.f32.packed_push(net, n_points, v, workspace, product)
+        elif what == VJP:
+            net.kernels.f32.packed_pull(net, n_points, v, workspace, product)

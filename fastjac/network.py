@@ -7,7 +7,11 @@ from fastjac._program import Program
 from fastjac.layer import PICKLE_VERSION, Layer, check_pickle_version
 from fastjac.planning import check_order
 
-ENGINES = ("auto", "blas")
+ENGINES = ("auto", "packed", "blas")
+
+# What "auto" stands for: `packed` was faster for every network that was measured, see
+# docs/decisions/0003-engine-packed.md.
+AUTOMATIC = "packed"
 
 
 class Network(Program):
@@ -22,8 +26,9 @@ class Network(Program):
         From the input to the output.
     dtype : {float32, float64}, optional
         In which the network computes; that of the weights if not given (float64 where they differ).
-    engine : {"auto", "blas"}
-        Which code computes; "auto" chooses, and there is one to choose from.
+    engine : {"auto", "packed", "blas"}
+        Which code multiplies: own register tiles over weights packed in panels, or SciPy's BLAS. "auto"
+        is "packed", which is faster; "blas" keeps one copy of the weights less.
     order : {"auto", "forward", "reverse"} or nested tuples
         Order of the products of a Jacobian: the cheapest, one of the two sweeps, or a bracketing of
         layer numbers such as ``((4, 3), (2, 1))``.
@@ -48,8 +53,9 @@ class Network(Program):
 
     Notes
     -----
-    A network is immutable, may be shared by threads, and can be pickled. Results of batches of
-    different sizes agree within rounding, not always bit by bit.
+    A network is immutable, may be shared by threads, and can be pickled. With the engine "packed" the
+    result of a point has the same bits alone, in any batch, at any position, with any `workers`; with
+    "blas" it agrees within rounding.
 
     Examples
     --------
@@ -81,7 +87,7 @@ class Network(Program):
         if engine not in ENGINES:
             raise ValueError(f"engine: expected one of {', '.join(map(repr, ENGINES))}, got {engine!r}")
         check_order(order, len(layers))
-        self._pack(layers, dtype, "blas", order)
+        self._pack(layers, dtype, AUTOMATIC if engine == "auto" else engine, order)
 
     @property
     def n_params(self):

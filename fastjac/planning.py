@@ -177,7 +177,7 @@ class Plan:
         return "\n".join(lines + [f"    {text}" for text in texts])
 
 
-def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", cost_model=None):
+def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", n_lanes=1, cost_model=None):
     """Plan the Jacobian of a network of these widths.
 
     Parameters
@@ -191,6 +191,10 @@ def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", cost_mo
         ``((4, 3), (2, 1))`` is (A4 A3)(A2 A1). "auto" takes the cheapest of all.
     itemsize : int
         Bytes of a number.
+    engine : str
+        Which engine will run the plan.
+    n_lanes : int
+        Rows of blocks are padded to a multiple of it.
     cost_model : CostModel, optional
         What the plan is charged for.
 
@@ -204,9 +208,10 @@ def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", cost_mo
         If `order` is not a bracketing of this chain.
     """
     widths = tuple(widths)
-    choices = _choose(widths, batch, order, cost_model or CostModel())
-    steps, slots = _emit(widths, choices)
-    n_elements = sum(widths[1:]) + 2 * max(widths) + sum(slots)
+    # `packed` promises a point the same bits alone and in any batch: it has one order for both.
+    choices = _choose(widths, batch or engine == "packed", order, cost_model or CostModel())
+    steps, slots = _emit(widths, choices, n_lanes)
+    n_elements = n_value_elements(widths, n_lanes) + sum(slots)
     n_points = max(1, min(TILE_NBYTES // (n_elements * itemsize), 2**31 // max(widths) ** 2)) if batch else 1
     return Plan(widths, batch, steps, slots, n_points, n_points * n_elements * itemsize, engine,
                 "float64" if itemsize == 8 else "float32")
@@ -311,11 +316,12 @@ def _choose_bracketing(costs, splits=None):
     for i, j in blocks if splits is None else sorted(splits, key=lambda block: block[1] - block[0]):
         candidates = {NORMAL: [], TRANSPOSED: []}
         for s in range(i, j) if splits is None else (splits[i, j],):
+            # The factor whose rows a product runs along has to lie by rows; the other need not.
             left = min((NORMAL, TRANSPOSED), key=lambda o: best[s + 1, j, o])
             right = min((NORMAL, TRANSPOSED), key=lambda o: best[i, s, o])
-            total = best[s + 1, j, left] + best[i, s, right] + costs.meet(i, s, j)
-            for orientation in (NORMAL, TRANSPOSED):
-                candidates[orientation].append((total, ("meet", s, left, right)))
+            for orientation, sides in ((NORMAL, (left, NORMAL)), (TRANSPOSED, (TRANSPOSED, right))):
+                total = best[s + 1, j, sides[0]] + best[i, s, sides[1]] + costs.meet(i, s, j)
+                candidates[orientation].append((total, ("meet", s, *sides)))
             if s == i:
                 candidates[NORMAL].append((best[i + 1, j, NORMAL] + costs.reverse(i, j), ("reverse",)))
             if s == j - 1:
@@ -366,7 +372,18 @@ def _splits(order):
     return block, left_splits | right_splits | {block: right[1]}
 
 
-def _emit(n, choices):
+def padded(n, n_lanes):
+    """The next multiple of `n_lanes`."""
+    return -(-n // n_lanes) * n_lanes
+
+
+def n_value_elements(widths, n_lanes):
+    """Elements of the workspace of the value pass, for one point: derivatives and three rows."""
+    rows = [padded(n, n_lanes) for n in widths]
+    return sum(rows[1:]) + 3 * max(rows)
+
+
+def _emit(n, choices, n_lanes):
     """The steps that make the block (1..L), and the sizes of the slots that they use."""
     n_layers = len(n) - 1
     steps, slot_sizes, free, done = [], [], [], []
@@ -384,7 +401,7 @@ def _emit(n, choices):
     todo = [((1, n_layers, NORMAL), False)]
     while todo:
         block, operands_ready = todo.pop()
-        i, j, _ = block
+        i, j, orientation = block
         how = choices[block]
         operands = _operands(block, how)
         if not operands_ready:
@@ -393,7 +410,8 @@ def _emit(n, choices):
             continue
         slots = [done.pop() for _ in operands][::-1]
         is_result = block == (1, n_layers, NORMAL)
-        out = -1 if is_result else take(n[j] * n[i - 1])
+        n_rows, n_cols = (n[i - 1], n[j]) if orientation == TRANSPOSED else (n[j], n[i - 1])
+        out = -1 if is_result else take(n_rows * padded(n_cols, n_lanes))
         steps.append(_step(n, block, how, operands, slots, out))
         free.extend(slots)
         done.append(out)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from builds import BUILDS, selected
 from hypothesis import settings
 from support import OPERANDS
 
@@ -12,13 +13,18 @@ settings.register_profile("fastjac", deadline=None, max_examples=50)
 settings.load_profile("fastjac")
 
 
+@pytest.fixture(params=BUILDS)
+def build(request):
+    """A SIMD build or an engine; networks that the test makes use it."""
+    with selected(request.param):
+        yield request.param
+
+
 @pytest.fixture(params=dispatch.available())
 def simd(request):
     """Name of a SIMD build; networks that the test makes use it."""
-    before = dispatch.simd_level()
-    dispatch.select(request.param)
-    yield request.param
-    dispatch.select(before)
+    with selected(request.param):
+        yield request.param
 
 
 @pytest.fixture(params=["float32", "float64"])

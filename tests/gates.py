@@ -4,15 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from builds import BUILDS, selected
 from oracles import HAS_EXTENDED, normwise, numpy_reference, reference, running_bound, unit_roundoff
 from textbook import EXTENDED
 
 import fastjac as fj
-from fastjac.kernels import dispatch
 
 needs_extended = pytest.mark.skipif(not HAS_EXTENDED, reason="long double is not 80 bits wide here")
 both_dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["f64", "f32"])
-every_build = pytest.mark.parametrize("simd", dispatch.available())
+every_build = pytest.mark.parametrize("simd", BUILDS)
 
 # G3: largest normwise error of J, in figures.
 NORMWISE = {np.float64: 1e-14, np.float32: 5e-6}
@@ -53,13 +53,9 @@ def orders(n_layers):
 
 def build(layers, simd, order="auto"):
     """The network of the library, which keeps the SIMD build that is selected while it is made."""
-    previous = dispatch.simd_level()
-    dispatch.select(simd)
-    try:
+    with selected(simd):
         return fj.Network([fj.Layer(layer.W, layer.b, layer.activation, **layer.parameters)
                            for layer in layers], order=order)
-    finally:
-        dispatch.select(previous)
 
 
 def largest(error, bound):

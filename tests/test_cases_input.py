@@ -219,7 +219,7 @@ def test_case_17_x_changes_during_the_call(operand, dtype):
     assert_same(operand(net, a), operand(net, np.zeros_like(a)))
 
 
-def test_case_18_subnormal_points_are_exact(operand, dtype, simd):
+def test_case_18_subnormal_points_are_exact(operand, dtype, build):
     net = make_network((4, 9, 3, 8, 5), ["relu", "identity"], dtype, bias=False)
     weights = [fj.Layer(np.rint(4 * layer.W), activation=layer.activation) for layer in net.layers]
     net = fj.Network(weights, dtype=dtype)
@@ -237,7 +237,7 @@ def test_case_18_subnormal_points_are_exact(operand, dtype, simd):
         np.testing.assert_array_equal(got[-1 if operand.method == "jacobian" else 0], expected)
 
 
-def test_case_18_subnormal_weights_keep_the_bound(dtype, simd):
+def test_case_18_subnormal_weights_keep_the_bound(dtype, build):
     tiny = float(np.finfo(dtype).tiny)
     net = fj.Network([
         fj.Layer(np.array([[0.3, -0.7], [0.2, 0.5]]) * tiny, [0.1, 0.2], "tanh"),
@@ -264,7 +264,7 @@ def floating_point_control():
 
 @pytest.mark.skipif(sys.platform != "linux" or fj.show_config("dict")["platform"] != "Linux x86_64",
                     reason="reads the floating-point environment as glibc keeps it on x86-64")
-def test_case_19_floating_point_modes_stay(operand, dtype, simd):
+def test_case_19_floating_point_modes_stay(operand, dtype, build):
     net = make_mixed(dtype)
     a = random_array((40, operand.width(net)), dtype)
     libm = ctypes.CDLL(ctypes.util.find_library("m"))

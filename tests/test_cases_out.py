@@ -139,7 +139,7 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
-def test_case_25_strided(operand, dtype, leading, simd, layout):
+def test_case_25_strided(operand, dtype, leading, build, layout):
     net = make_mixed(dtype)
     a = points(net, operand, leading)
     bases, views = zip(*(layout(shape, dtype) for shape in operand.shapes(net, leading)))

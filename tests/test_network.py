@@ -224,7 +224,7 @@ def test_network_attributes():
     assert isinstance(net.layers, tuple)
     assert all(isinstance(layer, fj.Layer) for layer in net.layers)
     assert net.dtype == np.float64
-    assert net.engine == "blas"
+    assert net.engine == "packed"
     assert net.order == "reverse"
 
 
@@ -275,14 +275,14 @@ def test_engine_that_is_none(engine):
 def test_repr_is_a_table():
     text = repr(make_mixed("float32"))
     head, *rows = text.splitlines()
-    assert head == "Network 4-9-3-8-5, float32, engine blas"
+    assert head == "Network 4-9-3-8-5, float32, engine packed"
     for n_in, n_out, activation in ((4, 9, "tanh"), (9, 3, "identity"), (3, 8, "softmax"), (8, 5, "relu")):
         assert any(str(n_in) in row and str(n_out) in row and activation in row for row in rows)
 
 
 def test_plan_prints():
     text = str(make_network((30, 20, 2, 20, 30), ["tanh"]).plan(100))
-    for part in ("30-20-2-20-30", "a batch", "blas", "float64", "((A4 A3)(A2 A1))", "forward sweep", "reverse sweep"):
+    for part in ("30-20-2-20-30", "a batch", "packed", "float64", "((A4 A3)(A2 A1))", "forward sweep", "reverse sweep"):
         assert part in text
 
 

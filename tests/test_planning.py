@@ -74,8 +74,12 @@ def costs_of_tree(n, tree, cost, batch):
     ways = []
     lefts, rights = costs_of_tree(n, left, cost, batch), costs_of_tree(n, right, cost, batch)
     product = (cost.separate if batch else cost.stacked) * n[j] * n[s] * n[i - 1] + cost.call
-    for (_, of_left), (_, of_right) in itertools.product(lefts, rights):
-        ways += [(transposed, of_left + of_right + product) for transposed in (False, True)]
+    for (left_transposed, of_left), (right_transposed, of_right) in itertools.product(lefts, rights):
+        # The right factor of the product that runs has to lie by its rows.
+        if not right_transposed:
+            ways.append((False, of_left + of_right + product))
+        if left_transposed:
+            ways.append((True, of_left + of_right + product))
     if isinstance(right, int):
         step = n[j] * n[s] * (cost.element + cost.stacked * n[i - 1]) + call
         ways += [(False, of_left + step) for transposed, of_left in lefts if not transposed]

@@ -1,7 +1,70 @@
-# The contract between the engines and the kernels: one table of function pointers per dtype.
+# The contract between the engines and the kernels: the packed network and its plan, and one table of
+# function pointers per dtype.
 #
 # Every SIMD build fills a table; `dispatch` hands out the table of the build that the CPU runs.
 # All matrices are row-major and contiguous; sizes count elements; outputs come last.
+
+cdef struct kernels_s
+
+cdef enum engine_kind:
+    BLAS, PACKED
+
+# How the derivative of a layer's activation acts on a block.
+cdef enum derivative_kind:
+    UNIT, DIAGONAL, SOFTMAX, LOG_SOFTMAX
+
+cdef enum step_kind:
+    FORM, REVERSE, FORWARD, MEET, TRANSPOSE
+
+ctypedef struct layer_t:
+    Py_ssize_t n_in
+    Py_ssize_t n_out
+    Py_ssize_t ld             # length of a row of n_out elements in a block
+    int activation            # code in the table of kernels
+    bint has_parameters
+    bint vanishes            # whether f' is exactly 0 on an interval
+    derivative_kind derivative
+    const void* W             # (n_in, n_out)
+    const void* Wt            # (n_out, n_in)
+    const void* W_panels      # the same two for the engine `packed`
+    const void* Wt_panels
+    const void* b             # (ld,)
+    const void* p             # (n_parameters, n_out)
+    Py_ssize_t d_offset       # elements before d in the workspace, for one point
+
+ctypedef struct network_t:
+    engine_kind engine
+    Py_ssize_t n_layers
+    Py_ssize_t max_width      # longest row of a block
+    Py_ssize_t n_values       # elements of the value pass's workspace, for one point
+    layer_t* layers
+    const kernels_s* kernels
+
+# fastjac.planning.Step for one point; offsets count elements of the workspace, −1 is the result.
+ctypedef struct step_t:
+    step_kind kind
+    Py_ssize_t layer
+    Py_ssize_t scale          # the layer by whose derivative `packed` scales the columns, or −1
+    Py_ssize_t n_rows
+    Py_ssize_t n_inner
+    Py_ssize_t n_cols
+    Py_ssize_t left
+    Py_ssize_t right
+    Py_ssize_t out
+    bint left_transposed
+    bint right_transposed
+    bint out_transposed
+
+ctypedef struct plan_t:
+    Py_ssize_t n_steps
+    Py_ssize_t n_points       # of a tile
+    Py_ssize_t n_elements     # of the workspace, for one point
+    step_t* steps
+
+cdef enum:
+    # Rows of a block from which `packed` leaves out the units whose derivative is zero. The number
+    # of points does not count, so that a point has the same bits in every batch.
+    FEWEST_SPARSE_ROWS = 3
 
 # Number of slots for activations; the codes stand in fastjac/activations.py.
 cdef enum:
@@ -34,6 +97,17 @@ ctypedef struct kernels_f64:
                                       double* T) noexcept nogil
     void (*apply_log_softmax_reverse)(const double* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
                                       double* R) noexcept nogil
+    # The engine `packed`.
+    Py_ssize_t n_lanes
+    void (*pack_panels)(const double* W, Py_ssize_t n_rows, Py_ssize_t n_cols, double* panels) noexcept nogil
+    void (*packed_value)(const network_t* net, Py_ssize_t n_points, const double* x,
+                         double* workspace, double* y) noexcept nogil
+    void (*packed_jacobian)(const network_t* net, const plan_t* plan, Py_ssize_t n_points,
+                            double* workspace, double* J) noexcept nogil
+    void (*packed_push)(const network_t* net, Py_ssize_t n_points, const double* v,
+                        double* workspace, double* u) noexcept nogil
+    void (*packed_pull)(const network_t* net, Py_ssize_t n_points, const double* w,
+                        double* workspace, double* g) noexcept nogil
 
 ctypedef struct kernels_f32:
     activate_f32 activations[N_ACTIVATIONS]
@@ -55,7 +129,20 @@ ctypedef struct kernels_f32:
                                       float* T) noexcept nogil
     void (*apply_log_softmax_reverse)(const float* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
                                       float* R) noexcept nogil
+    # The engine `packed`.
+    Py_ssize_t n_lanes
+    void (*pack_panels)(const float* W, Py_ssize_t n_rows, Py_ssize_t n_cols, float* panels) noexcept nogil
+    void (*packed_value)(const network_t* net, Py_ssize_t n_points, const float* x,
+                         float* workspace, float* y) noexcept nogil
+    void (*packed_jacobian)(const network_t* net, const plan_t* plan, Py_ssize_t n_points,
+                            float* workspace, float* J) noexcept nogil
+    void (*packed_push)(const network_t* net, Py_ssize_t n_points, const float* v,
+                        float* workspace, float* u) noexcept nogil
+    void (*packed_pull)(const network_t* net, Py_ssize_t n_points, const float* w,
+                        float* workspace, float* g) noexcept nogil
 
-ctypedef struct kernels_t:
+cdef struct kernels_s:
     kernels_f64 f64
     kernels_f32 f32
+
+ctypedef kernels_s kernels_t

@@ -19,6 +19,9 @@ include "layout.pxi"
 
 cdef kernels_t functions
 
+include "panels.pxi"
+include "sweep.pxi"
+
 
 cdef int fill_table() except -1:
     functions.f64.scale_rows = scale_rows[double]
@@ -39,6 +42,18 @@ cdef int fill_table() except -1:
     functions.f32.apply_log_softmax_forward = apply_log_softmax_forward[float]
     functions.f64.apply_log_softmax_reverse = apply_log_softmax_reverse[double]
     functions.f32.apply_log_softmax_reverse = apply_log_softmax_reverse[float]
+    functions.f64.pack_panels = pack_panels[double]
+    functions.f32.pack_panels = pack_panels[float]
+    functions.f64.packed_value = packed_value[double]
+    functions.f32.packed_value = packed_value[float]
+    functions.f64.packed_jacobian = packed_jacobian[double]
+    functions.f32.packed_jacobian = packed_jacobian[float]
+    functions.f64.packed_push = packed_push[double]
+    functions.f32.packed_push = packed_push[float]
+    functions.f64.packed_pull = packed_pull[double]
+    functions.f32.packed_pull = packed_pull[float]
+    functions.f64.n_lanes = FJ_VECTOR_NBYTES // 8
+    functions.f32.n_lanes = FJ_VECTOR_NBYTES // 4
     return 0
 
 

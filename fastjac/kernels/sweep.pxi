@@ -1,0 +1,287 @@
+# The engine `packed`: the value pass and the plan's steps over weights in panels for the register tile.
+#
+# Scaling by a derivative and adding a bias are part of the product before it: a block that a reverse step
+# will take arrives scaled already (step.scale), so that each element is touched once.
+
+from fastjac.kernels.api cimport (
+    DIAGONAL, FEWEST_SPARSE_ROWS, FORM, FORWARD, LOG_SOFTMAX, MEET, REVERSE, SOFTMAX, UNIT,
+    layer_t, network_t, plan_t, step_t,
+)
+from libc.string cimport memcpy
+
+
+# ---------------------------------------------------------------- the value pass
+
+# The workspace is that of the engine `blas`, with a third buffer of max_width elements for indices.
+
+
+cdef inline real* derivative_of(const layer_t* layer, Py_ssize_t n_points, real* workspace) noexcept nogil:
+    return workspace + layer.d_offset * n_points
+
+
+cdef inline real* buffer_of(const network_t* net, Py_ssize_t which, Py_ssize_t n_points,
+                            real* workspace) noexcept nogil:
+    return workspace + (net.n_values - (3 - which) * net.max_width) * n_points
+
+
+cdef inline void activate_rows(const layer_t* layer, Py_ssize_t n_points, real* a, real* d) noexcept nogil:
+    """a ← f(a) and d ← f'(a), in place, for rows of length ld."""
+    cdef Py_ssize_t point, n = layer.ld * n_points
+    cdef const real* p = <const real*>layer.p
+    cdef bint whole = layer.derivative == DIAGONAL and not layer.has_parameters
+    if layer.derivative == UNIT:
+        return
+    for point in range(1 if whole else n_points):
+        if real is double:
+            functions.f64.activations[layer.activation](
+                a + point * layer.ld, p, n if whole else layer.n_out, a + point * layer.ld, d + point * layer.ld)
+        else:
+            functions.f32.activations[layer.activation](
+                a + point * layer.ld, p, n if whole else layer.n_out, a + point * layer.ld, d + point * layer.ld)
+
+
+cdef void packed_value(const network_t* net, Py_ssize_t n_points, const real* x,
+                       real* workspace, real* y) noexcept nogil:
+    """y = F(x) for x (n_points, n_0); leaves the derivatives of all layers in the workspace."""
+    cdef Py_ssize_t k, point, lda = net.layers[0].n_in
+    cdef const layer_t* layer = net.layers
+    cdef const real* a = x
+    cdef real* next_a
+    for k in range(net.n_layers):
+        layer = net.layers + k
+        next_a = buffer_of(net, k % 2, n_points, workspace)
+        product(n_points, layer.n_in, layer.n_out, NULL, a, lda, 1, <const real*>layer.W_panels, 0,
+                <const real*>layer.b, <const real*>NULL, 0, 1, next_a, layer.ld, layer.n_in)
+        activate_rows(layer, n_points, next_a, derivative_of(layer, n_points, workspace))
+        a, lda = next_a, layer.ld
+    for point in range(n_points):
+        memcpy(y + point * layer.n_out, a + point * lda, layer.n_out * sizeof(real))
+
+
+# ---------------------------------------------------------------- derivatives on blocks
+
+
+cdef inline void apply_dense(const layer_t* layer, Py_ssize_t n_points, Py_ssize_t n_rows, bint forward,
+                             const real* d, Py_ssize_t ld, real* block) noexcept nogil:
+    """Each row r becomes r·D, or r·Dᵀ in a forward sweep, where D is the matrix of a softmax."""
+    cdef Py_ssize_t i
+    if layer.derivative == UNIT or layer.derivative == DIAGONAL:
+        return
+    for i in range(n_points * n_rows):
+        if layer.derivative == SOFTMAX:
+            apply_softmax(d + i // n_rows * layer.ld, 1, layer.n_out, block + i * ld)
+        elif forward:
+            apply_log_softmax_forward(d + i // n_rows * layer.ld, 1, layer.n_out, block + i * ld)
+        else:
+            apply_log_softmax_reverse(d + i // n_rows * layer.ld, 1, layer.n_out, block + i * ld)
+
+
+cdef inline const real* scale_of(const layer_t* layer, Py_ssize_t n_points, real* workspace) noexcept nogil:
+    """The derivatives that a product can multiply its columns by, or NULL."""
+    if layer == NULL or layer.derivative != DIAGONAL:
+        return NULL
+    return derivative_of(layer, n_points, workspace)
+
+
+cdef inline Py_ssize_t list_active(const real* d, Py_ssize_t n, int* index) noexcept nogil:
+    """The units whose derivative is not zero; NaN is not zero."""
+    cdef Py_ssize_t i, n_active = 0
+    for i in range(n):
+        index[n_active] = <int>i
+        n_active += d[i] != 0
+    return n_active
+
+
+cdef inline void constant_product(const network_t* net, const layer_t* inner, const real* panels,
+                                  Py_ssize_t n_inner, Py_ssize_t n_cols, Py_ssize_t n_points,
+                                  Py_ssize_t n_rows, const real* A, Py_ssize_t lda, const real* scale,
+                                  Py_ssize_t scale_ld, real* workspace, real* out,
+                                  Py_ssize_t ldc) noexcept nogil:
+    """out = (A @ panels) * scale for the blocks of all points.
+
+    `inner` is the layer whose derivative has scaled the columns of A, or NULL: where it is exactly
+    zero, the sum over k leaves the unit out.
+    """
+    cdef Py_ssize_t point, n_active
+    cdef const real* d
+    cdef int* index = <int*>buffer_of(net, 2, n_points, workspace)
+    if inner == NULL or not inner.vanishes or n_rows < FEWEST_SPARSE_ROWS:
+        product(n_points * n_rows, n_inner, n_cols, NULL, A, lda, 1, panels, 0, <const real*>NULL,
+                scale, scale_ld, n_rows, out, ldc, n_inner)
+        return
+    d = derivative_of(inner, n_points, workspace)
+    for point in range(n_points):
+        n_active = list_active(d + point * inner.ld, n_inner, index)
+        product(n_rows, n_active, n_cols, index, A + point * n_rows * lda, lda, 1, panels, 0,
+                <const real*>NULL, scale + point * scale_ld if scale != NULL else NULL, scale_ld, n_rows,
+                out + point * n_rows * ldc, ldc, n_inner)
+
+
+# ---------------------------------------------------------------- steps
+
+
+cdef inline void form_block(const layer_t* layer, const layer_t* scaled_by, const step_t* step,
+                            Py_ssize_t n_points, real* workspace, real* out, Py_ssize_t ld) noexcept nogil:
+    """out = D Wᵀ of each point, times the columns' scale, or its transpose W Dᵀ."""
+    cdef Py_ssize_t point, i, j, n_rows = step.n_rows, n_cols = step.n_cols
+    cdef const real* d = derivative_of(layer, n_points, workspace)
+    cdef const real* scale = scale_of(layer if step.out_transposed else scaled_by, n_points, workspace)
+    cdef Py_ssize_t scale_ld = layer.ld if step.out_transposed else (scaled_by.ld if scaled_by != NULL else 0)
+    cdef const real* source = <const real*>(layer.W if step.out_transposed else layer.Wt)
+    cdef real factor
+    for point in range(n_points):
+        if not step.out_transposed and (layer.derivative == SOFTMAX or layer.derivative == LOG_SOFTMAX):
+            # Formed without padding, then spread to rows of length ld from the last one on.
+            if layer.derivative == SOFTMAX:
+                form_softmax(source, d, n_rows, n_cols, out)
+            else:
+                form_log_softmax(source, d, n_rows, n_cols, out)
+            for i in range(n_rows - 1, -1, -1):
+                for j in range(n_cols - 1, -1, -1):
+                    out[i * ld + j] = out[i * n_cols + j]
+            if scale != NULL:
+                for i in range(n_rows):
+                    for j in range(n_cols):
+                        out[i * ld + j] *= scale[j]
+        else:
+            for i in range(n_rows):
+                factor = 1
+                if not step.out_transposed and layer.derivative == DIAGONAL:
+                    factor = d[i]
+                if scale == NULL:
+                    scale_rows(source + i * n_cols, &factor, 1, n_cols, out + i * ld)
+                else:
+                    for j in range(n_cols):
+                        out[i * ld + j] = factor * source[i * n_cols + j] * scale[j]
+        if step.out_transposed:
+            apply_dense(layer, 1, n_rows, True, d, ld, out)
+        if scale != NULL:
+            scale += scale_ld
+        d += layer.ld
+        out += n_rows * ld
+
+
+cdef inline void meet_blocks(const step_t* step, const layer_t* scaled_by, Py_ssize_t n_points,
+                             const real* left, Py_ssize_t ld_left, const real* right, Py_ssize_t ld_right,
+                             real* workspace, real* out, Py_ssize_t ld) noexcept nogil:
+    """out = left @ right of each point, or its transpose; the planner has the factor with rows."""
+    cdef Py_ssize_t point
+    cdef const real* scale = scale_of(scaled_by, n_points, workspace)
+    for point in range(n_points):
+        if step.out_transposed:
+            # rightᵀ (n_cols, n_inner) times leftᵀ, which is stored by rows of n_inner.
+            product(step.n_cols, step.n_inner, step.n_rows, NULL, right,
+                    1 if not step.right_transposed else ld_right,
+                    ld_right if not step.right_transposed else 1, left, ld_left, <const real*>NULL,
+                    <const real*>NULL, 0, 1, out, ld, step.n_inner)
+            out += step.n_cols * ld
+        else:
+            product(step.n_rows, step.n_inner, step.n_cols, NULL, left,
+                    1 if step.left_transposed else ld_left,
+                    ld_left if step.left_transposed else 1, right, ld_right, <const real*>NULL,
+                    scale, 0, step.n_rows, out, ld, step.n_inner)
+            out += step.n_rows * ld
+            if scale != NULL:
+                scale += scaled_by.ld
+        left += (step.n_inner if step.left_transposed else step.n_rows) * ld_left
+        right += (step.n_cols if step.right_transposed else step.n_inner) * ld_right
+
+
+cdef inline void transpose_block(const real* A, Py_ssize_t n_rows, Py_ssize_t n_cols, Py_ssize_t lda,
+                                 real* out) noexcept nogil:
+    """out = A[:, :n_cols].T, in squares that stay in the L1 cache."""
+    cdef Py_ssize_t i, j, i_start, j_start
+    for j_start in range(0, n_cols, 16):
+        for i_start in range(0, n_rows, 16):
+            for j in range(j_start, min(j_start + 16, n_cols)):
+                for i in range(i_start, min(i_start + 16, n_rows)):
+                    out[j * n_rows + i] = A[i * lda + j]
+
+
+cdef void packed_jacobian(const network_t* net, const plan_t* plan, Py_ssize_t n_points,
+                          real* workspace, real* J) noexcept nogil:
+    """J (n_points, n_L, n_0) by the plan, after packed_value on the same workspace."""
+    cdef Py_ssize_t i, point, ld, n_cols
+    cdef const step_t* step
+    cdef const layer_t* layer
+    cdef const layer_t* scaled_by
+    cdef real* out
+    for i in range(plan.n_steps):
+        step = plan.steps + i
+        layer = net.layers + step.layer
+        scaled_by = net.layers + step.scale if step.scale >= 0 else NULL
+        n_cols = step.n_rows if step.kind == MEET and step.out_transposed else step.n_cols
+        out = J if step.out < 0 else workspace + step.out * n_points
+        ld = n_cols if step.out < 0 else padded(n_cols, J)
+        if step.kind == FORM:
+            form_block(layer, scaled_by, step, n_points, workspace, out, ld)
+        elif step.kind == REVERSE:
+            constant_product(net, layer, <const real*>layer.Wt_panels, step.n_inner, n_cols, n_points,
+                             step.n_rows, workspace + step.left * n_points, padded(step.n_inner, J),
+                             scale_of(scaled_by, n_points, workspace),
+                             scaled_by.ld if scaled_by != NULL else 0, workspace, out, ld)
+        elif step.kind == FORWARD:
+            constant_product(net, layer - 1, <const real*>layer.W_panels, step.n_inner, n_cols, n_points,
+                             step.n_rows, workspace + step.right * n_points, padded(step.n_inner, J),
+                             scale_of(layer, n_points, workspace), layer.ld, workspace, out, ld)
+            apply_dense(layer, n_points, step.n_rows, True, derivative_of(layer, n_points, workspace), ld, out)
+        elif step.kind == MEET:
+            meet_blocks(step, scaled_by, n_points, workspace + step.left * n_points,
+                        padded(step.n_rows if step.left_transposed else step.n_inner, J),
+                        workspace + step.right * n_points,
+                        padded(step.n_inner if step.right_transposed else step.n_cols, J),
+                        workspace, out, ld)
+        else:
+            for point in range(n_points):
+                transpose_block(workspace + step.left * n_points + point * step.n_rows * padded(n_cols, J),
+                                step.n_rows, n_cols, padded(n_cols, J), out + point * step.n_rows * n_cols)
+        if scaled_by != NULL:
+            apply_dense(scaled_by, n_points, step.n_rows, False,
+                        derivative_of(scaled_by, n_points, workspace), ld, out)
+
+
+# ---------------------------------------------------------------- products without J
+
+
+cdef void packed_push(const network_t* net, Py_ssize_t n_points, const real* v,
+                      real* workspace, real* u) noexcept nogil:
+    """u = J v, after packed_value on the same workspace."""
+    cdef Py_ssize_t k, lda = net.layers[0].n_in, ld
+    cdef const layer_t* layer
+    cdef const real* T = v
+    cdef real* out
+    for k in range(net.n_layers):
+        layer = net.layers + k
+        out = u if k == net.n_layers - 1 else buffer_of(net, k % 2, n_points, workspace)
+        ld = layer.n_out if k == net.n_layers - 1 else layer.ld
+        product(n_points, layer.n_in, layer.n_out, NULL, T, lda, 1, <const real*>layer.W_panels, 0,
+                <const real*>NULL, scale_of(layer, n_points, workspace), layer.ld, 1, out, ld, layer.n_in)
+        apply_dense(layer, n_points, 1, True, derivative_of(layer, n_points, workspace), ld, out)
+        T, lda = out, ld
+
+
+cdef void packed_pull(const network_t* net, Py_ssize_t n_points, const real* w,
+                      real* workspace, real* g) noexcept nogil:
+    """g = wᵀ J, after packed_value on the same workspace."""
+    cdef Py_ssize_t k, j, point, ld
+    cdef const layer_t* layer = net.layers + net.n_layers - 1
+    cdef const layer_t* before
+    cdef const real* d = derivative_of(layer, n_points, workspace)
+    cdef real* R = buffer_of(net, net.n_layers % 2, n_points, workspace)
+    cdef real* out
+    for point in range(n_points):
+        for j in range(layer.n_out):
+            R[point * layer.ld + j] = w[point * layer.n_out + j]
+            if layer.derivative == DIAGONAL:
+                R[point * layer.ld + j] *= d[point * layer.ld + j]
+    apply_dense(layer, n_points, 1, False, d, layer.ld, R)
+    for k in range(net.n_layers - 1, -1, -1):
+        layer = net.layers + k
+        before = layer - 1 if k > 0 else NULL
+        out = g if k == 0 else buffer_of(net, k % 2, n_points, workspace)
+        ld = layer.n_in if k == 0 else before.ld
+        product(n_points, layer.n_out, layer.n_in, NULL, R, layer.ld, 1, <const real*>layer.Wt_panels, 0,
+                <const real*>NULL, scale_of(before, n_points, workspace), ld, 1, out, ld, layer.n_out)
+        if k > 0:
+            apply_dense(before, n_points, 1, False, derivative_of(before, n_points, workspace), ld, out)
+        R = out
