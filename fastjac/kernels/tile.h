@@ -61,6 +61,7 @@ typedef FJ_REAL FJ_NAME(vector) __attribute__((vector_size(FJ_VECTOR_NBYTES), al
 FJ_INLINE FJ_NAME(vector) FJ_NAME(load)(const FJ_REAL *p) { return *(const FJ_NAME(vector) *)p; }
 FJ_INLINE void FJ_NAME(store)(FJ_REAL *p, FJ_NAME(vector) v) { *(FJ_NAME(vector) *)p = v; }
 FJ_INLINE FJ_NAME(vector) FJ_NAME(times)(FJ_NAME(vector) v, FJ_NAME(vector) w) { return v * w; }
+FJ_INLINE FJ_NAME(vector) FJ_NAME(plus)(FJ_NAME(vector) v, FJ_NAME(vector) w) { return v + w; }
 FJ_INLINE FJ_NAME(vector) FJ_NAME(add_product)(FJ_NAME(vector) sum, FJ_REAL a, FJ_NAME(vector) v)
 {
     return FJ_FMA(a, v, sum);
@@ -80,6 +81,11 @@ FJ_INLINE FJ_NAME(vector) FJ_NAME(times)(FJ_NAME(vector) v, FJ_NAME(vector) w)
     for (ptrdiff_t l = 0; l < FJ_LANES; l++) v.lane[l] *= w.lane[l];
     return v;
 }
+FJ_INLINE FJ_NAME(vector) FJ_NAME(plus)(FJ_NAME(vector) v, FJ_NAME(vector) w)
+{
+    for (ptrdiff_t l = 0; l < FJ_LANES; l++) v.lane[l] += w.lane[l];
+    return v;
+}
 FJ_INLINE FJ_NAME(vector) FJ_NAME(add_product)(FJ_NAME(vector) sum, FJ_REAL a, FJ_NAME(vector) v)
 {
     for (ptrdiff_t l = 0; l < FJ_LANES; l++) sum.lane[l] += a * v.lane[l];
@@ -87,12 +93,27 @@ FJ_INLINE FJ_NAME(vector) FJ_NAME(add_product)(FJ_NAME(vector) sum, FJ_REAL a, F
 }
 #endif
 
-/* One tile of n_rows × n_vectors vectors. `init`, one row of C, is where the sums start; `scale`, a
- * pointer per row or NULL, multiplies them at the end. `index`, or NULL, lists the n_inner values of k
- * to sum over. The last vector of a row is stored up to `n_last_lanes`. */
+/* The first n lanes at p, which may be followed by memory of somebody else. */
+FJ_INLINE FJ_NAME(vector) FJ_NAME(load_part)(const FJ_REAL *p, ptrdiff_t n)
+{
+    FJ_REAL part[FJ_VECTOR_NBYTES / sizeof(FJ_REAL)] = {0};
+    memcpy(part, p, (size_t)n * sizeof(FJ_REAL));
+    return FJ_NAME(load)(part);
+}
+
+FJ_INLINE void FJ_NAME(store_part)(FJ_REAL *p, FJ_NAME(vector) v, ptrdiff_t n)
+{
+    FJ_REAL part[FJ_VECTOR_NBYTES / sizeof(FJ_REAL)];
+    FJ_NAME(store)(part, v);
+    memcpy(p, part, (size_t)n * sizeof(FJ_REAL));
+}
+
+/* One tile of n_rows × n_vectors vectors. `init`, one row of C, is where the sums start; where `add`, they
+ * are added to C; `scale`, a pointer per row or NULL, multiplies the result. `index`, or NULL, lists the
+ * n_inner values of k to sum over. The last vector of a row counts up to `n_last_lanes`. */
 FJ_INLINE void FJ_NAME(tile)(int n_rows, int n_vectors, ptrdiff_t n_inner, const int *index,
                              const FJ_REAL *A, ptrdiff_t A_row, ptrdiff_t A_inner,
-                             const FJ_REAL *B, ptrdiff_t ldb, const FJ_REAL *init,
+                             const FJ_REAL *B, ptrdiff_t ldb, const FJ_REAL *init, int add,
                              const FJ_REAL *const *scale, ptrdiff_t scale_offset,
                              FJ_REAL *C, ptrdiff_t ldc, ptrdiff_t n_last_lanes)
 {
@@ -114,6 +135,13 @@ FJ_INLINE void FJ_NAME(tile)(int n_rows, int n_vectors, ptrdiff_t n_inner, const
         }
     }
 
+    if (add)
+        FJ_UNROLL for (int i = 0; i < n_rows; i++)
+            FJ_UNROLL for (int j = 0; j < n_vectors; j++) {
+                const FJ_REAL *c = C + i * ldc + j * FJ_LANES;
+                const int whole = j < n_vectors - 1 || n_last_lanes == FJ_LANES;
+                sum[i][j] = FJ_NAME(plus)(whole ? FJ_NAME(load)(c) : FJ_NAME(load_part)(c, n_last_lanes), sum[i][j]);
+            }
     if (scale)
         FJ_UNROLL for (int i = 0; i < n_rows; i++)
             FJ_UNROLL for (int j = 0; j < n_vectors; j++)
@@ -124,28 +152,25 @@ FJ_INLINE void FJ_NAME(tile)(int n_rows, int n_vectors, ptrdiff_t n_inner, const
         FJ_UNROLL for (int i = 0; i < n_rows; i++)
             FJ_NAME(store)(C + i * ldc + (n_vectors - 1) * FJ_LANES, sum[i][n_vectors - 1]);
     else
-        FJ_UNROLL for (int i = 0; i < n_rows; i++) {
-            FJ_REAL last[FJ_VECTOR_NBYTES / sizeof(FJ_REAL)];
-            FJ_NAME(store)(last, sum[i][n_vectors - 1]);
-            memcpy(C + i * ldc + (n_vectors - 1) * FJ_LANES, last, (size_t)n_last_lanes * sizeof(FJ_REAL));
-        }
+        FJ_UNROLL for (int i = 0; i < n_rows; i++)
+            FJ_NAME(store_part)(C + i * ldc + (n_vectors - 1) * FJ_LANES, sum[i][n_vectors - 1], n_last_lanes);
 }
 
 /* The tile for any number of rows and vectors, each combination compiled on its own. */
-#define FJ_CASE(rows, vectors)                                                                         \
-    case (rows) * 4 + (vectors):                                                                       \
-        if (index)                                                                                     \
-            FJ_NAME(tile)(rows, vectors, n_inner, index, A, A_row, A_inner, B, ldb, init, scale,       \
-                          scale_offset, C, ldc, n_last_lanes);                                         \
-        else                                                                                           \
-            FJ_NAME(tile)(rows, vectors, n_inner, NULL, A, A_row, A_inner, B, ldb, init, scale,        \
-                          scale_offset, C, ldc, n_last_lanes);                                         \
+#define FJ_CASE(rows, vectors)                                                                              \
+    case (rows) * 4 + (vectors):                                                                            \
+        if (index)                                                                                          \
+            FJ_NAME(tile)(rows, vectors, n_inner, index, A, A_row, A_inner, B, ldb, init, add, scale,       \
+                          scale_offset, C, ldc, n_last_lanes);                                              \
+        else                                                                                                \
+            FJ_NAME(tile)(rows, vectors, n_inner, NULL, A, A_row, A_inner, B, ldb, init, add, scale,        \
+                          scale_offset, C, ldc, n_last_lanes);                                              \
         break;
 #define FJ_CASES(rows) FJ_CASE(rows, 1) FJ_CASE(rows, 2) FJ_CASE(rows, 3)
 
 static void FJ_NAME(any_tile)(int n_rows, int n_vectors, ptrdiff_t n_inner, const int *index,
                               const FJ_REAL *A, ptrdiff_t A_row, ptrdiff_t A_inner,
-                              const FJ_REAL *B, ptrdiff_t ldb, const FJ_REAL *init,
+                              const FJ_REAL *B, ptrdiff_t ldb, const FJ_REAL *init, int add,
                               const FJ_REAL *const *scale, ptrdiff_t scale_offset,
                               FJ_REAL *C, ptrdiff_t ldc, ptrdiff_t n_last_lanes)
 {
