@@ -26,7 +26,7 @@ def small_integers(shape, dtype, seed):
 def test_value_of_a_linear_layer(dtype, shape):
     m, n, k = shape
     x, W, b = small_integers((m, k), dtype, 0), small_integers((k, n), dtype, 1), small_integers(n, dtype, 2)
-    net = fj.Network([fj.Layer(W, b)])
+    net = fj.Network([fj.Layer(W, b)], engine="blas")
     assert np.array_equal(net(x), x.astype(int) @ W.astype(int) + b.astype(int))
 
 
@@ -37,7 +37,7 @@ def test_jacobian_of_two_linear_layers(dtype, shape, order):
     m, n, k = shape
     widths = (m, k, n) if order == "forward" else (n, k, m)
     W1, W2 = small_integers(widths[:2], dtype, 0), small_integers(widths[1:], dtype, 1)
-    net = fj.Network([fj.Layer(W1), fj.Layer(W2)], order=order)
+    net = fj.Network([fj.Layer(W1), fj.Layer(W2)], order=order, engine="blas")
     assert np.array_equal(net.jacobian(np.zeros(widths[0], dtype)), W2.T.astype(int) @ W1.T.astype(int))
 
 
@@ -48,10 +48,10 @@ def test_meeting_blocks(dtype, shape):
     if max(m, n) > 1500:
         m, n = min(m, 40), min(n, 50)
     left, right = small_integers((k, m), dtype, 0), small_integers((n, k), dtype, 1)
-    net = fj.Network([fj.Layer(right), fj.Layer(left)], order=(2, 1))
+    net = fj.Network([fj.Layer(right), fj.Layer(left)], order=(2, 1), engine="blas")
     meeting = fj.Network(
         [fj.Layer(np.eye(n, dtype=dtype)), fj.Layer(right), fj.Layer(left), fj.Layer(np.eye(m, dtype=dtype))],
-        order=((4, 3), (2, 1)),
+        order=((4, 3), (2, 1)), engine="blas",
     )
     expected = left.T.astype(int) @ right.T.astype(int)
     for points in (np.zeros(n, dtype), np.zeros((3, n), dtype)):
@@ -64,7 +64,7 @@ def test_meeting_blocks(dtype, shape):
        st.integers(0, 3))
 def test_products_of_any_shape(m, n, k, dtype, seed):
     x, W = small_integers((m, k), dtype, seed), small_integers((k, n), dtype, seed + 1)
-    net = fj.Network([fj.Layer(W)])
+    net = fj.Network([fj.Layer(W)], engine="blas")
     y = net(x)
     assert np.array_equal(y, x.astype(int) @ W.astype(int))
     assert np.array_equal(net.jvp(np.zeros(k, dtype), x), y)
@@ -76,7 +76,7 @@ import time
 import numpy as np
 import fastjac as fj
 
-net = fj.Network([fj.Layer(np.ones((500, 500)) / 500, None, "tanh") for _ in range(4)])
+net = fj.Network([fj.Layer(np.ones((500, 500)) / 500, None, "tanh") for _ in range(4)], engine="blas")
 points = np.ones((40, 500))
 net.jacobian(points[0])
 all_threads, this_thread = time.process_time(), time.thread_time()
