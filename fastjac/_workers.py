@@ -35,14 +35,19 @@ def run(task, n_points, piece, n_workers):
             failures.append(error)
 
     n_helpers = min(n_workers, -(-n_points // piece)) - 1
-    helpers = [_threads(n_helpers).submit(work) for _ in range(n_helpers)]
-    work()
-    running = [helper for helper in helpers if not helper.cancel()]
+    helpers = []
+    try:
+        for _ in range(n_helpers):
+            helpers.append(_threads(n_helpers).submit(work))
+        work()
+    except BaseException as error:
+        failures.append(error)
     # The helpers write into the results: no return, not even on Ctrl-C, before they have stopped.
-    while running:
+    while helpers:
         try:
-            running[-1].result()
-            running.pop()
+            if not helpers[-1].cancel():
+                helpers[-1].result()
+            helpers.pop()
         except BaseException as error:
             failures.append(error)
     if failures:
