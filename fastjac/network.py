@@ -28,7 +28,7 @@ class Network(Program):
         In which the network computes; that of the weights if not given (float64 where they differ).
     engine : {"auto", "packed", "blas"}
         Which code multiplies: own register tiles over weights packed in panels, or SciPy's BLAS. "auto"
-        is "packed", which is faster; "blas" keeps one copy of the weights less.
+        is "packed", which is faster; "blas" keeps two copies of the weights less.
     order : {"auto", "forward", "reverse"} or nested tuples
         Order of the products of a Jacobian: the cheapest, one of the two sweeps, or a bracketing of
         layer numbers such as ``((4, 3), (2, 1))``.

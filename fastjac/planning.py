@@ -212,7 +212,7 @@ def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", n_lanes
     choices = _choose(widths, batch or engine == "packed", order, cost_model or CostModel())
     steps, slots = _emit(widths, choices, n_lanes)
     n_elements = n_value_elements(widths, n_lanes) + sum(slots)
-    n_points = max(1, min(TILE_NBYTES // (n_elements * itemsize), 2**31 // max(widths) ** 2)) if batch else 1
+    n_points = max(1, TILE_NBYTES // (n_elements * itemsize)) if batch else 1
     return Plan(widths, batch, steps, slots, n_points, n_points * n_elements * itemsize, engine,
                 "float64" if itemsize == 8 else "float32")
 
