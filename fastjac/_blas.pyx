@@ -1,7 +1,7 @@
 """SciPy's BLAS: the only file where sizes become BLAS integers and letters.
 
-The pointers come from `scipy.linalg.cython_blas.__pyx_capi__` when the first network is made, so
-that `import fastjac` imports no SciPy and the build needs none.
+The pointers come from `scipy.linalg.cython_blas.__pyx_capi__` when the first network of the engine
+`blas` is made, so that nothing else imports SciPy and the build needs none.
 
 OpenBLAS starts threads of its own above a certain size of a product, and versions before 0.3.34 may
 corrupt the results of such products when several threads run them at once (OpenBLAS issue 5836).

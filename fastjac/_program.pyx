@@ -98,7 +98,8 @@ cdef class Program:
         cdef layer_t* packed
         if self.net.n_layers:
             raise RuntimeError("a Network is immutable: __init__ was called a second time")
-        load_blas()
+        if engine == "blas":
+            load_blas()
         self.dtype = np.dtype(dtype)
         self.is_f64 = self.dtype == np.float64
         self.typenum = cnp.NPY_DOUBLE if self.is_f64 else cnp.NPY_FLOAT

@@ -51,9 +51,10 @@ for library in libraries:
                 pass
 
 def use():
-    net = fj.Network([fj.Layer(np.ones((300, 400)), None, "tanh"), fj.Layer(np.ones((400, 300)))])
-    net.value_and_jacobian(np.ones((20, 300)))
-    net.value_and_jacobian(np.ones((20, 300)), workers=2)
+    for engine in ("packed", "blas"):
+        net = fj.Network([fj.Layer(np.ones((300, 400)), None, "tanh"), fj.Layer(np.ones((400, 300)))], engine=engine)
+        net.value_and_jacobian(np.ones((20, 300)))
+        net.value_and_jacobian(np.ones((20, 300)), workers=2)
 
 environment = dict(os.environ)
 default = [get() for get in getters]

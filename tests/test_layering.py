@@ -147,6 +147,12 @@ def test_import_takes_numpy_and_nothing_else():
     assert foreign == {"fastjac", "cython_runtime"}
 
 
+def test_scipy_is_loaded_for_the_engine_blas_only():
+    program = "import fastjac as fj\nfj.Network([([[1.0]],)], engine={!r}).jacobian([1.0])"
+    assert "scipy" not in modules_after(program.format("packed"))
+    assert "scipy" in modules_after(program.format("blas"))
+
+
 @pytest.mark.parametrize("path", CYTHON_SOURCES, ids=relative_name)
 def test_directives_stand_in_setup_only(path):
     assert not re.search(r"^\s*#\s*(cython|distutils)\s*:", path.read_text(encoding="utf-8"), re.M)
