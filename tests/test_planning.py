@@ -236,7 +236,7 @@ KINDS = [["tanh"], ["identity"], ["tanh", "softmax", "relu", "log_softmax"]]
 
 @pytest.mark.parametrize("kinds", KINDS, ids=lambda kinds: "-".join(kinds))
 @pytest.mark.parametrize("n_layers", [4, 5])
-def test_bracketings_agree(dtype, simd, kinds, n_layers):
+def test_bracketings_agree(dtype, build, kinds, n_layers):
     widths = (5, 7, 3, 8, 4, 6)[: n_layers + 1]
     for order in [*bracketings(1, n_layers), "forward", "reverse", "auto"]:
         net = make_network(widths, kinds, dtype, order=order)
