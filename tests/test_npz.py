@@ -129,6 +129,12 @@ def test_save_rejects_note(tmp_path, write, note, error, message):
     assert os.listdir(tmp_path) == ["network.npz"]
 
 
+def test_save_takes_the_network_first(tmp_path, write):
+    path = str(write(arrays()))
+    with pytest.raises(TypeError, match="^net: expected a Network, got str"):
+        save_npz(path, from_npz(path))
+
+
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError])
 def test_failure_while_saving_leaves_old_file(tmp_path, write, monkeypatch, failure):
     """Case 94."""

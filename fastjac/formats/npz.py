@@ -105,13 +105,15 @@ def save_npz(net, path, /, **notes):
     Raises
     ------
     TypeError
-        If a note is not text.
+        If `net` is no network or a note is not text.
     ValueError
         If a note has the name of a weight or parameter, or ``names_in``, ``units_in``,
         ``names_out``, ``units_out`` do not have one entry per input or output.
     OSError
         If the file cannot be written.
     """
+    if not isinstance(net, Network):
+        raise TypeError(f"net: expected a Network, got {type(net).__name__}")
     arrays = {}
     for k, layer in enumerate(net.layers, start=1):
         arrays[f"W{k}"] = layer.W
