@@ -11,6 +11,9 @@ from itertools import zip_longest
 
 import numpy as np
 
+# Most dimensions that NumPy has, since 2.0.
+MAX_NDIM = 64
+
 
 def as_points(x, n, name):
     """`x` as a base-class array of shape (..., n) of a real dtype; neither copied nor cast if it is one.
@@ -22,19 +25,28 @@ def as_points(x, n, name):
     ValueError
         If `x` has no dimensions, is ragged, or its last dimension is not `n`.
     """
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{name}: expected a plain array, got a masked array; fill or drop its masked entries")
-    if not isinstance(x, np.ndarray) and hasattr(x, "__dlpack__"):
-        x = _from_dlpack(x)
-    x = np.asarray(x)
-    if x.dtype.kind not in "iuf":
-        raise TypeError(f"{name}: expected real numbers, got dtype {x.dtype}")
-    if x.dtype.kind == "f" and x.dtype.itemsize > 8:
-        raise TypeError(f"{name}: expected float64 or a lower precision, got dtype {x.dtype}; cast it first")
+    x = as_real(x, name)
     if x.ndim == 0:
         raise ValueError(f"{name}: expected shape (..., {n}), got a scalar")
     if x.shape[-1] != n:
         raise ValueError(f"{name}: expected shape (..., {n}), got {x.shape}")
+    return x
+
+
+def as_real(x, name):
+    """`x` as a base-class array of any shape and a real dtype of up to 64 bits; raises as `as_points`."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name}: expected a plain array, got a masked array; fill or drop its masked entries")
+    if not isinstance(x, np.ndarray) and hasattr(x, "__dlpack__"):
+        x = _from_dlpack(x)
+    try:
+        x = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"{name}: expected an array of numbers, got a {type(x).__name__}: {error}") from None
+    if x.dtype.kind not in "iuf":
+        raise TypeError(f"{name}: expected real numbers, got dtype {x.dtype}")
+    if x.dtype.kind == "f" and x.dtype.itemsize > 8:
+        raise TypeError(f"{name}: expected float64 or a lower precision, got dtype {x.dtype}; cast it first")
     return x
 
 
@@ -75,6 +87,8 @@ def contiguous(x, leading, dtype, outputs):
 
 def new_result(shape, dtype):
     """An array for a result; MemoryError with the size if there is no room for it."""
+    if len(shape) > MAX_NDIM:
+        raise ValueError(f"x: expected a result of at most {MAX_NDIM} dimensions, got {len(shape)}")
     try:
         return np.empty(shape, dtype)
     except (MemoryError, ValueError, OverflowError):

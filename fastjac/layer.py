@@ -5,6 +5,7 @@ from types import MappingProxyType
 import numpy as np
 
 from fastjac import activations
+from fastjac._arguments import as_real
 
 # Largest dimension that every BLAS can be told.
 MAX_WIDTH = 2**31 - 1
@@ -122,13 +123,7 @@ def check_pickle_version(version):
 
 def _as_weights(array, name, ndim):
     """A read-only C-ordered float32 or float64 copy."""
-    if isinstance(array, np.ma.MaskedArray):
-        raise TypeError(f"{name}: expected a plain array, got a masked array")
-    array = np.asarray(array)
-    if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
-        raise TypeError(f"{name}: expected float64 or a lower precision, got dtype {array.dtype}; cast it first")
+    array = as_real(array, name)
     if array.ndim != ndim:
         raise ValueError(f"{name}: expected {ndim} dimension{'s' * (ndim > 1)}, got shape {array.shape}")
     if 0 in array.shape:

@@ -135,7 +135,7 @@ def test_case_9_longdouble(operand, dtype, leading):
 
 def test_case_10_ragged(operand, dtype):
     net = make_mixed(dtype)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"^{operand.name}: expected an array of numbers, got a list"):
         operand(net, [[0.0] * operand.width(net), [0.0]])
 
 

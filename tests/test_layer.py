@@ -25,6 +25,11 @@ def test_layer_dtype(given_dtype):
     assert layer.W.flags.c_contiguous
 
 
+def test_layer_weights_that_are_ragged():
+    with pytest.raises(ValueError, match="^W: expected an array of numbers, got a list"):
+        fj.Layer([[1.0, 2.0], [3.0]])
+
+
 @pytest.mark.parametrize("W", [np.ones((2, 3), bool), np.ones((2, 3), complex), [["a"]], [[None]],
                                np.ones((2, 3), "g"), np.ma.ones((2, 3))], ids=lambda W: str(getattr(W, "dtype", W)))
 def test_layer_weights_that_are_not_real(W):
