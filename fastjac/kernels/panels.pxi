@@ -63,7 +63,7 @@ cdef void pack_panels(const real* W, Py_ssize_t n_rows, Py_ssize_t n_cols, real*
 cdef enum:
     # Terms that are summed in a row. Longer sums are made of such pieces: that bounds their rounding
     # error, and a panel's piece stays in the L1 cache while the rows pass by.
-    PIECE = 128
+    PIECE = 64
 
 
 cdef inline void product(Py_ssize_t n_rows, Py_ssize_t n_inner, Py_ssize_t n_cols, const int* index,
