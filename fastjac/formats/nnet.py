@@ -25,7 +25,7 @@ from fastjac.network import Network
 
 
 def from_nnet(path, *, normalize=True, clip=True, dtype=None):
-    r"""Network of a `.nnet` file: :math:`y = r_y\, F(\mathrm{clip}(x) - m) / r) + m_y`.
+    r"""Network of a `.nnet` file: :math:`y = r_y\, F((\mathrm{clip}(x) - m) / r) + m_y`.
 
     By default the network takes and gives physical units, and computes what the format's
     reference evaluator computes: inputs are clipped to the bounds in the file and normalised
