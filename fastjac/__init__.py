@@ -1,12 +1,16 @@
 """Exact Jacobians of feed-forward neural networks, fast enough for the inside of a simulation."""
 
+from typing import TYPE_CHECKING
+
 from fastjac._config import show_config
 from fastjac._version import __version__
 from fastjac.activations import ACTIVATIONS
-from fastjac.formats import ModelFormatError, from_nnet, from_npz, save_npz
 from fastjac.layer import Layer
 from fastjac.network import Network
 from fastjac.planning import Plan
+
+if TYPE_CHECKING:
+    from fastjac.formats import ModelFormatError, from_npz, from_nnet, save_npz
 
 __all__ = [
     "ACTIVATIONS",
@@ -20,3 +24,16 @@ __all__ = [
     "save_npz",
     "show_config",
 ]
+
+
+def __getattr__(name):
+    # The readers are imported when one is asked for: `import fastjac` costs little more than NumPy.
+    if name in __all__:
+        from fastjac import formats
+
+        return getattr(formats, name)
+    raise AttributeError(f"module 'fastjac' has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

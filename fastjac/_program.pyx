@@ -5,6 +5,7 @@ network's dtype) goes straight to the engine; everything else through fastjac._a
 """
 
 import math
+import operator
 from operator import attrgetter
 
 import numpy as np
@@ -282,7 +283,7 @@ cdef class Program:
             Prints the bracketing, its steps and the multiply-adds of each order.
         """
         self.require_ready()
-        if n_points < 1:
+        if operator.index(n_points) < 1:
             raise ValueError(f"n_points: expected a positive number, got {n_points}")
         if self.python_plans is None:
             self.prepare_plans()

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from fastjac import render
 from fastjac._program import Program
 from fastjac.layer import PICKLE_VERSION, Layer, check_pickle_version
 from fastjac.planning import check_order
@@ -41,7 +40,10 @@ class Network(Program):
     layers : tuple of Layer
     dtype : numpy.dtype
     engine : str
+        "packed" or "blas".
     order : str or tuple
+    simd : str
+        The build of the kernels: "v2", "v3", "v4", or "baseline".
 
     Raises
     ------
@@ -106,6 +108,8 @@ class Network(Program):
         -------
         str
         """
+        from fastjac import render
+
         return render.formula(self.layers, symbolic=symbolic)
 
     def diagram(self, style="auto", jacobian=True):
@@ -122,15 +126,21 @@ class Network(Program):
         -------
         str
         """
+        from fastjac import render
+
         return render.diagram(self.layers, style=style, jacobian=jacobian)
 
     def __repr__(self):
         if self.dtype is None:
             return f"<{type(self).__name__} without layers: __init__ was not called>"
+        from fastjac import render
+
         head = f"Network {'-'.join(map(str, self.widths))}, {self.dtype}, engine {self.engine}"
         return f"{head}\n{render.table(self.layers)}"
 
     def _repr_html_(self):
+        from fastjac import render
+
         return render.html(self.layers)
 
     def _repr_latex_(self):

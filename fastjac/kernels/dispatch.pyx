@@ -85,4 +85,7 @@ def select(str name):
 
 if not BUILDS:
     raise ImportError("fastjac needs an x86-64 CPU with SSE4.2 (x86-64-v2), or another architecture")
-select(os.environ.get("FASTJAC_SIMD") or BUILDS[-1])
+try:
+    select(os.environ.get("FASTJAC_SIMD") or BUILDS[-1])
+except ValueError as error:
+    raise ImportError(f"environment variable FASTJAC_SIMD: {error}") from None
