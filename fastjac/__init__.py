@@ -10,7 +10,7 @@ from fastjac.network import Network
 from fastjac.planning import Plan
 
 if TYPE_CHECKING:
-    from fastjac.formats import ModelFormatError, from_npz, from_nnet, save_npz
+    from fastjac.formats import ModelFormatError, from_nnet, from_npz, save_npz
 
 __all__ = [
     "ACTIVATIONS",
