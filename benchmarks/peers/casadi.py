@@ -1,0 +1,61 @@
+"""CasADi: its virtual machine, and the C that it generates, compiled and called through `external`.
+
+Calls go through a function buffer, CasADi's cheapest way in from Python. Scalar graphs (SX, straight-line
+code) and matrix graphs (MX, loops) are variants; scalar graphs of larger networks take too long to compile.
+"""
+
+from functools import partial
+
+import casadi as ca
+import numpy as np
+
+from peers import Absent
+from peers.compiler import compile
+
+MAX_N_WEIGHTS_SX = 20_000
+
+
+def _function(case, kind):
+    x = kind.sym("x", case.n_in)
+    a = x
+    for W, b, name in case.layers:
+        h = ca.mtimes(ca.DM(W.T), a) + ca.DM(b)
+        a = {"tanh": ca.tanh, "relu": lambda h: ca.fmax(h, 0), "identity": lambda h: h}[name](h)
+    function = ca.Function("f", [x], [ca.densify(a), ca.densify(ca.jacobian(a, x))])
+    return function if case.x.ndim == 1 else function.map(len(case.x), "serial")
+
+
+def _call(case, function):
+    y, _ = case.empty()
+    Jt = np.zeros(case.x.shape + (case.n_out,))  # CasADi's matrices are column-major
+    J = Jt.swapaxes(-1, -2)
+    buffer, evaluate = function.buffer()
+    for set_memory, index, array in ((buffer.set_arg, 0, case.x), (buffer.set_res, 0, y), (buffer.set_res, 1, Jt)):
+        set_memory(index, memoryview(array))
+
+    def call(keep=(buffer, function)):
+        evaluate()
+        return y, J
+
+    return call
+
+
+def _compiled(case, function):
+    generator = ca.CodeGenerator("f.c")
+    generator.add(function)
+    return ca.external(function.name(), str(compile(generator.dump(), ".c", case.folder)))
+
+
+def _calls(case, build):
+    if case.dtype != np.float64:
+        raise Absent("computes in float64 only")
+    kinds = {"MX": ca.MX} if case.n_weights > MAX_N_WEIGHTS_SX else {"SX": ca.SX, "MX": ca.MX}
+    return {name: _call(case, build(_function(case, kind))) for name, kind in kinds.items()}
+
+
+def virtual_machine(case):
+    return _calls(case, lambda function: function)
+
+
+def generated_c(case):
+    return _calls(case, partial(_compiled, case))

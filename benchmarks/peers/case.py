@@ -1,0 +1,109 @@
+"""What is computed: networks, points, and the reference."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from suites.networks import value_and_jacobian
+
+import fastjac as fj
+
+NETWORKS = {  # name -> widths, activation of the hidden layers, points of the batch
+    "tiny": ((4, 32, 32, 2), "tanh", 10_000),
+    "small": ((8, 64, 64, 8), "tanh", 10_000),
+    "acas": ((5, 50, 50, 50, 50, 50, 50, 5), "relu", 10_000),
+    "med": ((64, 256, 256, 64), "tanh", 100),
+    "cosmo": ((6, 512, 512, 512, 512, 420), "tanh", 100),
+    "wide-out": ((6, 512, 512, 512, 512, 2507), "tanh", 100),
+    "one-hidden": ((3, 64, 5), "tanh", 128),
+    "tangent": ((6, 32, 32, 6), "tanh", 100_000),  # strain to stress
+    "three-hidden": ((8, 64, 64, 64, 8), "tanh", 10_000),
+    "autoencoder": ((784, 256, 64, 256, 784), "relu", 100),
+    "pendulum": (None, None, 10_000),  # the one that ships with fastjac
+}
+PEAK_NETWORKS = {  # for the share of the core's peak
+    "8-64-64-8": ((8, 64, 64, 8), "tanh", 10_000),
+    "16-128-128-16": ((16, 128, 128, 16), "tanh", 2_000),
+    "64-256-256-64": ((64, 256, 256, 64), "tanh", 200),
+    "64-512-512-64": ((64, 512, 512, 64), "tanh", 100),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, [(W, b, activation), ...] with a linear last layer, and its points x, (n_in,) or (n, n_in)."""
+
+    layers: list
+    x: np.ndarray
+    folder: Path  # for what is compiled
+
+    @property
+    def dtype(self):
+        return self.x.dtype
+
+    @property
+    def n_in(self):
+        return self.layers[0][0].shape[0]
+
+    @property
+    def n_out(self):
+        return self.layers[-1][0].shape[1]
+
+    @property
+    def widths(self):
+        return (self.n_in, *(W.shape[1] for W, _, _ in self.layers))
+
+    @property
+    def n_weights(self):
+        return sum(W.size for W, _, _ in self.layers)
+
+    @property
+    def activation(self):
+        """That of the hidden layers."""
+        return self.layers[0][2]
+
+    @cached_property
+    def reference(self):
+        """y and J in float64, from textbook formulas."""
+        y, J = value_and_jacobian(self.layers, np.atleast_2d(self.x))
+        return (y, J) if self.x.ndim == 2 else (y[0], J[0])
+
+    def empty(self):
+        """Memory for y and J."""
+        shape = self.x.shape[:-1] + (self.n_out,)
+        return np.zeros(shape, self.dtype), np.zeros(shape + (self.n_in,), self.dtype)
+
+
+def make_layers(widths, activation, dtype):
+    """[(W, b, activation), ...], always the same numbers; without widths the bundled network."""
+    if widths is None:
+        with resources.as_file(resources.files("fastjac.data") / "pendulum.npz") as path:
+            net = fj.from_npz(path, dtype=dtype)
+        return [(layer.W, layer.b, layer.activation) for layer in net.layers]
+    random = np.random.default_rng(sum(widths))
+    names = [activation] * (len(widths) - 2) + ["identity"]
+    return [
+        (
+            random.normal(0, np.sqrt(1.5 / n_in), (n_in, n_out)).astype(dtype),
+            random.normal(0, 0.1, n_out).astype(dtype),
+            name,
+        )
+        for n_in, n_out, name in zip(widths, widths[1:], names)
+    ]
+
+
+def make_points(layers, n_points, dtype):
+    """(n_points, n_in) points, none so near a kink of relu that rounding decides on which side it lies."""
+    n_drawn = n_points + n_points // 10 + 10
+    x = np.random.default_rng(7).normal(size=(n_drawn, layers[0][0].shape[0])).astype(dtype)
+    a, distance = x.astype(np.float64), np.full(n_drawn, np.inf)
+    for W, b, activation in layers:
+        h = a @ W.astype(np.float64) + b
+        if activation == "relu":
+            distance = np.minimum(distance, np.abs(h).min(axis=1))
+        a = np.maximum(h, 0) if activation == "relu" else np.tanh(h)
+    x = x[distance > 1e-5][:n_points]
+    assert len(x) == n_points, f"expected {n_points} points away from kinks, got {len(x)}"
+    return x

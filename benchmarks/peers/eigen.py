@@ -1,0 +1,135 @@
+"""C++ by hand: Eigen's fixed sizes, weights as constants, one statement a layer, called in a C++ loop."""
+
+import ctypes
+from pathlib import Path
+
+import numpy as np
+
+from peers import Absent
+from peers.compiler import compile
+
+INCLUDES = [Path("/usr/include/eigen3"), Path("/usr/local/include/eigen3")]
+MAX_N_WEIGHTS = 200_000  # beyond, the source is a book of numbers
+
+SOURCE = """\
+#include <Eigen/Dense>
+#include <chrono>
+using namespace Eigen;
+using Clock = std::chrono::steady_clock;
+typedef {scalar} scalar;
+typedef Map<const Matrix<scalar, {n_in}, 1>> X;
+typedef Map<Matrix<scalar, {n_out}, 1>> Y;
+typedef Map<Matrix<scalar, {n_out}, {n_in}, {J_order}>> Jacobian;
+{weights}
+static __attribute__((noinline)) void forward(const scalar *x_, scalar *y_, scalar *J_) {{
+    X x(x_); Y y(y_); Jacobian J(J_);
+{forward}
+}}
+static __attribute__((noinline)) void reverse(const scalar *x_, scalar *y_, scalar *J_) {{
+    X x(x_); Y y(y_); Jacobian J(J_);
+{reverse}
+}}
+static void run(int is_forward, const scalar *x, scalar *y, scalar *J, long n_points) {{
+    for (long p = 0; p < n_points; p++)
+        (is_forward ? forward : reverse)(x + p * {n_in}, y + p * {n_out}, J + p * {n_out} * {n_in});
+}}
+extern "C" double total(int is_forward, const scalar *x, scalar *y, scalar *J, long n_points, long n_calls) {{
+    const auto start = Clock::now();
+    for (long i = 0; i < n_calls; i++) run(is_forward, x, y, J, n_points);
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}}
+extern "C" void each(int is_forward, const scalar *x, scalar *y, scalar *J, long n_points, long n_calls, double *t) {{
+    for (long i = 0; i < n_calls; i++) t[i] = total(is_forward, x, y, J, n_points, 1);
+}}
+"""
+
+
+def _weights(layers, scalar):
+    lines = []
+    for k, (W, b, _) in enumerate(layers, 1):
+        n, m = W.shape
+        for name, array, shape in (("W", W, (m, n)), ("b", b, (m, 1))):  # column-major: the bytes of Wᵀ
+            numbers = ",".join(map(repr, array.ravel().tolist()))
+            lines.append(f"alignas(64) static const scalar {name}{k}_[] = {{{numbers}}};")
+            lines.append(f"static const Map<const Matrix<scalar, {shape[0]}, {shape[1]}>, Aligned64> {name}{k}({name}{k}_);")
+    return "\n".join(lines)
+
+
+def _value(layers):
+    """Statements for h_k, a_k and d_k."""
+    lines = []
+    for k, (W, _, name) in enumerate(layers, 1):
+        m, left = W.shape[1], f"a{k - 1}" if k > 1 else "x"
+        if name == "identity":
+            lines.append(f"    y.noalias() = W{k} * {left} + b{k};")
+            continue
+        vector = f"Matrix<scalar, {m}, 1>"
+        lines.append(f"    {vector} h{k}; h{k}.noalias() = W{k} * {left}; h{k} += b{k};")
+        if name == "relu":
+            lines.append(f"    {vector} a{k} = h{k}.array().max(scalar(0));")
+            lines.append(f"    {vector} d{k} = (h{k}.array() > scalar(0)).template cast<scalar>();")
+        else:
+            lines.append(f"    {vector} a{k} = h{k}.array().tanh();")
+            lines.append(f"    {vector} d{k} = scalar(1) - a{k}.array().square();")
+    return lines
+
+
+def _forward(layers):
+    lines, n_in = _value(layers), layers[0][0].shape[0]
+    lines.append(f"    Matrix<scalar, {layers[0][0].shape[1]}, {n_in}> T1 = d1.asDiagonal() * W1;")
+    for k, (W, _, _) in enumerate(layers[1:-1], 2):
+        lines.append(f"    Matrix<scalar, {W.shape[1]}, {n_in}> T{k}; T{k}.noalias() = W{k} * T{k - 1};")
+        lines.append(f"    T{k} = d{k}.asDiagonal() * T{k};")
+    return "\n".join([*lines, f"    J.noalias() = W{len(layers)} * T{len(layers) - 1};"])
+
+
+def _reverse(layers):
+    lines, n_out, last = _value(layers), layers[-1][0].shape[1], len(layers)
+    left = f"W{last}"
+    for k in range(last - 1, 0, -1):
+        n, m = layers[k - 1][0].shape
+        lines.append(f"    Matrix<scalar, {n_out}, {m}> S{k} = {left} * d{k}.asDiagonal();")
+        if k > 1:
+            lines.append(f"    Matrix<scalar, {n_out}, {n}> R{k}; R{k}.noalias() = S{k} * W{k};")
+        left = f"R{k}"
+    return "\n".join([*lines, "    J.noalias() = S1 * W1;"])
+
+
+class _Loop:
+    """Calls of one direction, and the clock, in C++."""
+
+    def __init__(self, library, is_forward, case):
+        self.library, self.x, (self.y, self.J) = library, case.x, case.empty()
+        self.pointers = [ctypes.c_void_p(array.ctypes.data) for array in (self.x, self.y, self.J)]
+        self.arguments = [is_forward, *self.pointers, ctypes.c_long(self.x.size // case.n_in)]
+
+    def __call__(self):
+        self.seconds(1)
+        return self.y, self.J
+
+    def seconds(self, n_calls):
+        return self.library.total(*self.arguments, ctypes.c_long(n_calls))
+
+    def samples(self, n_calls):
+        times = np.zeros(n_calls)
+        self.library.each(*self.arguments, ctypes.c_long(n_calls), ctypes.c_void_p(times.ctypes.data))
+        return times
+
+
+def by_hand(case):
+    include = next((path for path in INCLUDES if path.is_dir()), None)
+    if include is None:
+        raise Absent("not installed (Eigen's headers)")
+    if case.n_weights > MAX_N_WEIGHTS:
+        raise Absent(f"more than {MAX_N_WEIGHTS:,} weights as constants in a source")
+    scalar = {"float64": "double", "float32": "float"}[case.dtype.name]
+    source = SOURCE.format(
+        scalar=scalar, n_in=case.n_in, n_out=case.n_out, weights=_weights(case.layers, scalar),
+        J_order="RowMajor" if case.n_in > 1 else "ColMajor",
+        forward=_forward(case.layers), reverse=_reverse(case.layers),
+    )  # fmt: skip
+    flags = [f"-I{include}", "-DEIGEN_STACK_ALLOCATION_LIMIT=0", "-DNDEBUG", "-std=c++17"]
+    library = ctypes.CDLL(str(compile(source, ".cpp", case.folder, *flags)))
+    library.total.restype = ctypes.c_double
+    library.each.restype = None
+    return {name: _Loop(library, name == "forward", case) for name in ("forward", "reverse")}
