@@ -3,7 +3,7 @@
 A peer is a function of a `Case` that returns its variants, {name: call}. ``call()`` returns (y, J) of the
 case's points, complete, as something that `numpy.asarray` takes; preparing, compiling and copying points
 into the peer's own kind of array happen before. A call whose loop is compiled also has
-``seconds(n_calls)`` and ``samples(n_calls)``. A peer that cannot take part raises `Absent`.
+``repeat(n_calls)`` and ``samples(n_calls)``. A peer that cannot take part raises `Absent`.
 """
 
 from importlib import import_module

@@ -12,7 +12,7 @@ import numpy as np
 from peers import Absent
 from peers.compiler import compile
 
-MAX_N_WEIGHTS_SX = 20_000
+MAX_N_WEIGHTS_SX = 6_000
 
 
 def _function(case, kind):

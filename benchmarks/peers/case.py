@@ -80,8 +80,8 @@ def make_layers(widths, activation, dtype):
     """[(W, b, activation), ...], always the same numbers; without widths the bundled network."""
     if widths is None:
         with resources.as_file(resources.files("fastjac.data") / "pendulum.npz") as path:
-            net = fj.from_npz(path, dtype=dtype)
-        return [(layer.W, layer.b, layer.activation) for layer in net.layers]
+            net = fj.from_npz(path)
+        return [(layer.W.astype(dtype), layer.b.astype(dtype), layer.activation) for layer in net.layers]
     random = np.random.default_rng(sum(widths))
     names = [activation] * (len(widths) - 2) + ["identity"]
     return [

@@ -24,5 +24,5 @@ def compile(source, suffix, folder, *flags):
         except subprocess.TimeoutExpired as error:
             raise Absent(f"{command} -O3 takes more than {TIMEOUT} s on its source") from error
         except subprocess.CalledProcessError as error:
-            raise Absent(f"{command} failed: {error.stderr.strip()[:300]}") from error
+            raise Absent(f"{command} failed: {error.stderr.partition(chr(10))[0]}") from error
     return library

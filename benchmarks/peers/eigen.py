@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 typedef {scalar} scalar;
 typedef Map<const Matrix<scalar, {n_in}, 1>> X;
 typedef Map<Matrix<scalar, {n_out}, 1>> Y;
-typedef Map<Matrix<scalar, {n_out}, {n_in}, {J_order}>> Jacobian;
+typedef Map<Matrix<scalar, {n_out}, {n_in}, RowMajor>> Jacobian;
 {weights}
 static __attribute__((noinline)) void forward(const scalar *x_, scalar *y_, scalar *J_) {{
     X x(x_); Y y(y_); Jacobian J(J_);
@@ -33,25 +33,28 @@ static void run(int is_forward, const scalar *x, scalar *y, scalar *J, long n_po
     for (long p = 0; p < n_points; p++)
         (is_forward ? forward : reverse)(x + p * {n_in}, y + p * {n_out}, J + p * {n_out} * {n_in});
 }}
-extern "C" double total(int is_forward, const scalar *x, scalar *y, scalar *J, long n_points, long n_calls) {{
-    const auto start = Clock::now();
+extern "C" void repeat(int is_forward, const scalar *x, scalar *y, scalar *J, long n_points, long n_calls) {{
     for (long i = 0; i < n_calls; i++) run(is_forward, x, y, J, n_points);
-    return std::chrono::duration<double>(Clock::now() - start).count();
 }}
 extern "C" void each(int is_forward, const scalar *x, scalar *y, scalar *J, long n_points, long n_calls, double *t) {{
-    for (long i = 0; i < n_calls; i++) t[i] = total(is_forward, x, y, J, n_points, 1);
+    for (long i = 0; i < n_calls; i++) {{
+        const auto start = Clock::now();
+        run(is_forward, x, y, J, n_points);
+        t[i] = std::chrono::duration<double>(Clock::now() - start).count();
+    }}
 }}
 """
 
 
-def _weights(layers, scalar):
+def _weights(layers):
     lines = []
     for k, (W, b, _) in enumerate(layers, 1):
         n, m = W.shape
         for name, array, shape in (("W", W, (m, n)), ("b", b, (m, 1))):  # column-major: the bytes of Wᵀ
             numbers = ",".join(map(repr, array.ravel().tolist()))
             lines.append(f"alignas(64) static const scalar {name}{k}_[] = {{{numbers}}};")
-            lines.append(f"static const Map<const Matrix<scalar, {shape[0]}, {shape[1]}>, Aligned64> {name}{k}({name}{k}_);")
+            matrix = f"Matrix<scalar, {shape[0]}, {shape[1]}>"
+            lines.append(f"static const Map<const {matrix}, Aligned64> {name}{k}({name}{k}_);")
     return "\n".join(lines)
 
 
@@ -104,11 +107,11 @@ class _Loop:
         self.arguments = [is_forward, *self.pointers, ctypes.c_long(self.x.size // case.n_in)]
 
     def __call__(self):
-        self.seconds(1)
+        self.repeat(1)
         return self.y, self.J
 
-    def seconds(self, n_calls):
-        return self.library.total(*self.arguments, ctypes.c_long(n_calls))
+    def repeat(self, n_calls):
+        self.library.repeat(*self.arguments, ctypes.c_long(n_calls))
 
     def samples(self, n_calls):
         times = np.zeros(n_calls)
@@ -124,12 +127,10 @@ def by_hand(case):
         raise Absent(f"more than {MAX_N_WEIGHTS:,} weights as constants in a source")
     scalar = {"float64": "double", "float32": "float"}[case.dtype.name]
     source = SOURCE.format(
-        scalar=scalar, n_in=case.n_in, n_out=case.n_out, weights=_weights(case.layers, scalar),
-        J_order="RowMajor" if case.n_in > 1 else "ColMajor",
+        scalar=scalar, n_in=case.n_in, n_out=case.n_out, weights=_weights(case.layers),
         forward=_forward(case.layers), reverse=_reverse(case.layers),
     )  # fmt: skip
     flags = [f"-I{include}", "-DEIGEN_STACK_ALLOCATION_LIMIT=0", "-DNDEBUG", "-std=c++17"]
     library = ctypes.CDLL(str(compile(source, ".cpp", case.folder, *flags)))
-    library.total.restype = ctypes.c_double
-    library.each.restype = None
+    library.repeat.restype = library.each.restype = None
     return {name: _Loop(library, name == "forward", case) for name in ("forward", "reverse")}

@@ -24,7 +24,7 @@ def bars(rows, title):
             end = one + log10(row["ratio"]) * unit
             kind = "fj-affine" if row["peer"].startswith("fastjac") else "fj-curve"
             marks.append(_svg.rect(kind, min(one, end), y - 9, max(abs(end - one), 1), BAR - 4, 1))
-            marks.append(_svg.label(LEFT - 8 + min(0, low) * 0, y, row["peer"], anchor="end", cls="fj-ink"))
+            marks.append(_svg.label(LEFT - 8, y, row["peer"], anchor="end", cls="fj-ink"))
             text = f"{row['us']:.3g} µs, {row['ratio']:.2g}×"
             marks.append(_svg.label(max(one, end) + 6, y, text, anchor="start"))
         y += GAP

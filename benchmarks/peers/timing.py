@@ -1,16 +1,21 @@
-"""Calls checked, then timed in turns."""
+"""Calls checked, then timed in turns.
+
+Blocks of calls are timed in seconds of the process, which other processes on the core do not inflate; single
+calls by the wall clock.
+"""
 
 import gc
 from itertools import repeat
 from statistics import median
-from time import perf_counter
+from time import get_clock_info, perf_counter, process_time
 
 import numpy as np
 
 from peers import PEERS, Absent, find
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-4}  # largest error of y and of J, relative to their largest entry
-N_SAMPLES = 1000  # single calls that are timed, in each round
+N_SAMPLES = 500  # single calls that are timed, in each round
+clock = process_time if get_clock_info("process_time").resolution < 1e-5 else perf_counter
 
 
 class WrongResult(Exception):
@@ -31,13 +36,13 @@ def check(results, case):
 
 def seconds(call, n_calls):
     """Seconds of one of n calls in a row."""
-    if hasattr(call, "seconds"):
-        return call.seconds(n_calls) / n_calls
-    calls = repeat(None, n_calls)
-    start = perf_counter()
-    for _ in calls:
-        call()
-    return (perf_counter() - start) / n_calls
+    start = clock()
+    if hasattr(call, "repeat"):
+        call.repeat(n_calls)
+    else:
+        for _ in repeat(None, n_calls):
+            call()
+    return (clock() - start) / n_calls
 
 
 def samples(call, n_calls):
@@ -57,11 +62,12 @@ def count(call, budget):
     n_calls = 1
     while (one := seconds(call, n_calls)) * n_calls < budget / 4:
         n_calls *= 2
+    one = min(one, seconds(call, n_calls), seconds(call, n_calls))
     return max(1, round(budget / one)), one
 
 
 def choose(name, case, budget):
-    """The peer's fastest variant whose result is right: its name, the call, the number of calls in a round."""
+    """The peer's fastest variant whose result is right: its name, the call, its number in a round, its seconds."""
     variants, failures = {}, []
     for variant, call in find(name)(case).items():
         try:
@@ -72,14 +78,17 @@ def choose(name, case, budget):
             failures.append(f"{variant}: {type(error).__name__}: {str(error).strip().partition(chr(10))[0][:120]}")
             continue
         n_calls, one = count(call, budget)
-        variants[one] = variant, call, n_calls
+        variants[one] = variant, call, n_calls, one
     if not variants:
         raise Absent("; ".join(failures))
     return variants[min(variants)]
 
 
 def compare(names, case, n_rounds, budget):
-    """Rows of the table for one case, {peer: why it has no row}, and the peers whose result is wrong."""
+    """Rows of the table for one case, {peer: why it has no row}, and the peers whose result is wrong.
+
+    Each of n_rounds gives each peer's calls `budget` seconds; where one call takes longer, rounds are fewer.
+    """
     chosen, absent, wrong = {}, {}, []
     for name in names:
         try:
@@ -91,20 +100,22 @@ def compare(names, case, n_rounds, budget):
                 raise
             absent[name] = f"not timed, its result is wrong: {reason}"
             wrong.append(name)
+    planned = n_rounds * len(chosen) * budget
+    n_rounds = min(n_rounds, max(5, round(planned / sum(n_calls * one for _, _, n_calls, one in chosen.values()))))
     blocks, single = ({name: [] for name in chosen} for _ in range(2))
     order = list(chosen)
     gc.collect()
     gc.disable()
     for _ in range(n_rounds):
         for name in order:
-            _, call, n_calls = chosen[name]
+            call, n_calls, _ = chosen[name][1:]
             blocks[name].append(seconds(call, n_calls))
             if case.x.ndim == 1:
                 single[name].append(samples(call, min(n_calls, N_SAMPLES)))
         order.append(order.pop(0))
     gc.enable()
     rows = []
-    for name, (variant, _, _) in chosen.items():
+    for name, (variant, *_) in chosen.items():
         row = {"peer": name, "variant": variant, "us": 1e6 * median(blocks[name])}
         if single[name]:
             row["p50"], row["p99"] = 1e6 * np.percentile(np.concatenate(single[name]), (50, 99))
