@@ -13,6 +13,7 @@ from peers import Absent
 from peers.compiler import compile
 
 MAX_N_WEIGHTS_SX = 6_000
+MAX_N_WEIGHTS = 200_000  # beyond, one point takes more than 10 ms
 
 
 def _function(case, kind):
@@ -49,6 +50,8 @@ def _compiled(case, function):
 def _calls(case, build):
     if case.dtype != np.float64:
         raise Absent("computes in float64 only")
+    if case.n_weights > MAX_N_WEIGHTS:
+        raise Absent(f"more than {MAX_N_WEIGHTS:,} weights")
     kinds = {"MX": ca.MX} if case.n_weights > MAX_N_WEIGHTS_SX else {"SX": ca.SX, "MX": ca.MX}
     return {name: _call(case, build(_function(case, kind))) for name, kind in kinds.items()}
 
