@@ -4,7 +4,11 @@ from math import ceil, log10
 
 from fastjac import _svg
 
-WIDTH, LEFT, RIGHT, TOP, BAR, GAP = 720, 150, 70, 62, 15, 26
+WIDTH, LEFT, RIGHT, TOP, BAR, GAP = 760, 150, 130, 62, 15, 26
+
+
+def _number(value, n_digits):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.{n_digits}g}"
 
 
 def bars(rows, title):
@@ -25,7 +29,7 @@ def bars(rows, title):
             kind = "fj-affine" if row["peer"].startswith("fastjac") else "fj-curve"
             marks.append(_svg.rect(kind, min(one, end), y - 9, max(abs(end - one), 1), BAR - 4, 1))
             marks.append(_svg.label(LEFT - 8, y, row["peer"], anchor="end", cls="fj-ink"))
-            text = f"{row['us']:.3g} µs, {row['ratio']:.2g}×"
+            text = f"{_number(row['us'], 3)} µs, {_number(row['ratio'], 2)}×"
             marks.append(_svg.label(max(one, end) + 6, y, text, anchor="start"))
         y += GAP
     marks.append(_svg.path("fj-line", f"M{one:.1f} {TOP - 14}V{y - GAP + 6}", stroke_width=1))
