@@ -4,7 +4,8 @@ Everything here works on a tile of points in a workspace that belongs to the cal
 allocates nor touches Python. For a tile of P points the workspace holds, one after the other,
 
     d_1 (P, n_1) … d_L (P, n_L)     derivatives; the vector s for softmax and log_softmax
-    a, a (P, max n_k) each          activations of two neighbouring layers
+    a, a (P, max n_k) each          activations of two neighbouring layers; as much again, which only
+                                    the engine `packed` uses
     slots (P, …)                    blocks of the plan
 
 so that an offset for one point, times P, is the offset for the tile.

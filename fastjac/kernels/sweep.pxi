@@ -12,7 +12,7 @@ from libc.string cimport memcpy
 
 # ---------------------------------------------------------------- the value pass
 
-# The workspace is that of the engine `blas`, with a third buffer of max_width elements for indices.
+# The workspace is that of the engine `blas`; the third row of max_width elements takes indices of units.
 
 
 cdef inline real* derivative_of(const layer_t* layer, Py_ssize_t n_points, real* workspace) noexcept nogil:

@@ -6,7 +6,8 @@
  * so that its bits depend neither on the size of a batch nor on the position in it.
  *
  * The vector types are those of GCC and Clang: with plain arrays these compilers spill the sums to the
- * stack, at several times the run time. Elsewhere a vector is a struct with loops of the same results.
+ * stack, at several times the run time. Elsewhere a vector is a struct with loops, which leave it to the
+ * compiler whether to use FMAs: the results may differ from those of the same build here by rounding.
  */
 
 #ifndef FJ_TILE_COMMON
