@@ -146,7 +146,7 @@ cdef inline void transpose(const network_t* net, const step_t* step, Py_ssize_t 
     """out = blockᵀ of each point; a block is (n_rows, n_cols)."""
     cdef Py_ssize_t _point, size = step.n_rows * step.n_cols
     for _point in range(n_points):
-        copy_block(net.kernels, block, step.n_rows, step.n_cols, out, 1, step.n_rows)
+        copy_block(net.kernels, block, step.n_cols, step.n_rows, step.n_cols, out, 1, step.n_rows)
         block += size
         out += size
 
@@ -216,5 +216,5 @@ cdef void scatter(const network_t* net, Py_ssize_t n_points, const real* blocks,
     """out[point, i, j] = blocks[point, i, j] for any strides of `out`."""
     cdef Py_ssize_t point
     for point in range(n_points):
-        copy_block(net.kernels, blocks + point * n_rows * n_cols, n_rows, n_cols,
+        copy_block(net.kernels, blocks + point * n_rows * n_cols, n_cols, n_rows, n_cols,
                    out + point * strides.point, strides.row, strides.col)

@@ -13,6 +13,7 @@ import numpy as np
 cimport cython
 cimport numpy as cnp
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport uintptr_t
 
 from fastjac import _arguments, _workers
@@ -125,9 +126,9 @@ cdef class Program:
             packed.has_parameters = len(layer.parameter_rows) > 0
             packed.vanishes = entry.vanishes
             packed.derivative = UNIT if layer.activation == "identity" else DERIVATIVE_KINDS[entry.kind]
-            packed.W, packed.Wt = self.keep(layer.W), self.keep(layer.W.T)
-            packed.b = self.keep_bias(layer.b, packed.ld)
-            packed.p = self.keep(layer.parameter_rows)
+            packed.W, packed.Wt = self.keep(layer.W, self.n_lanes), self.keep(layer.W.T, self.n_lanes)
+            packed.b = self.keep(np.zeros(layer.n_out) if layer.b is None else layer.b, self.n_lanes)
+            packed.p = self.keep(layer.parameter_rows, 1)
             if engine == "packed":
                 packed.W_panels, packed.Wt_panels = self.keep_panels(layer.W), self.keep_panels(layer.W.T)
             packed.d_offset = n_values
@@ -141,37 +142,39 @@ cdef class Program:
         self.costs[<int>VALUE] = multiply_adds(&self.net, NULL, VALUE)
         self.costs[<int>JVP] = self.costs[<int>VJP] = multiply_adds(&self.net, NULL, JVP)
 
-    cdef const void* keep(self, array) except? NULL:
+    cdef converted(self, array):
+        """`array` C-contiguous and in the network's dtype."""
         # A weight may be too small for float32: zero is right, and NumPy need not say so.
         with np.errstate(under="ignore"):
-            array = np.ascontiguousarray(array, self.dtype)
-        self.arrays.append(array)
-        return cnp.PyArray_DATA(<cnp.ndarray>array)
+            return np.ascontiguousarray(array, self.dtype)
 
-    cdef const void* keep_bias(self, b, Py_ssize_t n) except? NULL:
-        """b, or zeros, continued by zeros to n elements."""
-        row = np.zeros(n)
-        if b is not None:
-            row[: len(b)] = b
-        return self.keep(row)
+    cdef new_array(self, tuple shape):
+        """Zeros that live as long as the network, on a boundary of a vector."""
+        cdef Py_ssize_t first, nbytes = math.prod(shape) * self.dtype.itemsize
+        store = np.zeros(nbytes + VECTOR_NBYTES, np.uint8)
+        first = VECTOR_NBYTES - <uintptr_t>cnp.PyArray_DATA(<cnp.ndarray>store) % VECTOR_NBYTES
+        array = store[first : first + nbytes].view(self.dtype).reshape(shape)
+        self.arrays.append(array)
+        return array
+
+    cdef const void* keep(self, array, Py_ssize_t n_lanes) except? NULL:
+        """A copy with rows padded by zeros to a multiple of `n_lanes`; a vector is one row."""
+        source = self.converted(array)
+        n_rows, n_cols = source.shape[:-1], source.shape[len(source.shape) - 1]
+        kept = self.new_array((*n_rows, padded(n_cols, n_lanes)))
+        kept[..., :n_cols] = source
+        return cnp.PyArray_DATA(<cnp.ndarray>kept)
 
     cdef const void* keep_panels(self, W) except? NULL:
-        """W (n_in, n_out) in panels for the register tile, on a boundary of a vector."""
-        cdef cnp.ndarray source, store, panels
-        cdef Py_ssize_t n_elements, first, itemsize = 8 if self.is_f64 else 4
-        with np.errstate(under="ignore"):
-            source = np.ascontiguousarray(W, self.dtype)
-        n_elements = len(W) * padded(W.shape[1], self.n_lanes)
-        store = np.empty(n_elements + VECTOR_NBYTES // itemsize, self.dtype)
-        first = (VECTOR_NBYTES - <uintptr_t>cnp.PyArray_DATA(store) % VECTOR_NBYTES) // itemsize
-        panels = store[first : first + n_elements]
+        """W (n_in, n_out) in panels for the register tile."""
+        cdef cnp.ndarray source = self.converted(W)
+        cdef cnp.ndarray panels = self.new_array((len(W) * padded(W.shape[1], self.n_lanes),))
         if self.is_f64:
             self.net.kernels.f64.pack_panels(<const double*>cnp.PyArray_DATA(source), len(W), W.shape[1],
                                              <double*>cnp.PyArray_DATA(panels))
         else:
             self.net.kernels.f32.pack_panels(<const float*>cnp.PyArray_DATA(source), len(W), W.shape[1],
                                              <float*>cnp.PyArray_DATA(panels))
-        self.arrays.append(panels)
         return cnp.PyArray_DATA(panels)
 
     cdef Py_ssize_t lanes(self, engine) noexcept:
@@ -319,11 +322,8 @@ cdef class Program:
         MemoryError
             If there is no room for the result.
         """
-        cdef cnp.ndarray y
         if self.is_plain_call(VALUE, x, None, out, workers):
-            y = self.new_result(x, 1, 0, self.n_last)
-            self.compute_plain(VALUE, x, None, y, None)
-            return y
+            return self.compute_plain(VALUE, x, None, out)
         return self.evaluate(VALUE, x, None, out, workers)
 
     def jacobian(self, x, *, out=None, workers=1):
@@ -349,11 +349,8 @@ cdef class Program:
         TypeError, ValueError, MemoryError
             As for a call of the network.
         """
-        cdef cnp.ndarray J
         if self.is_plain_call(JACOBIAN, x, None, out, workers):
-            J = self.new_result(x, 2, self.n_last, self.net.layers[0].n_in)
-            self.compute_plain(JACOBIAN, x, None, None, J)
-            return J
+            return self.compute_plain(JACOBIAN, x, None, out)
         return self.evaluate(JACOBIAN, x, None, out, workers)
 
     def value_and_jacobian(self, x, *, out=None, workers=1):
@@ -380,12 +377,8 @@ cdef class Program:
         TypeError, ValueError, MemoryError
             As for a call of the network.
         """
-        cdef cnp.ndarray y, J
         if self.is_plain_call(VALUE_AND_JACOBIAN, x, None, out, workers):
-            y = self.new_result(x, 1, 0, self.n_last)
-            J = self.new_result(x, 2, self.n_last, self.net.layers[0].n_in)
-            self.compute_plain(VALUE_AND_JACOBIAN, x, None, y, J)
-            return y, J
+            return self.compute_plain(VALUE_AND_JACOBIAN, x, None, out)
         return self.evaluate(VALUE_AND_JACOBIAN, x, None, out, workers)
 
     def jvp(self, x, v, *, out=None, workers=1):
@@ -410,11 +403,8 @@ cdef class Program:
         TypeError, ValueError, MemoryError
             As for a call of the network.
         """
-        cdef cnp.ndarray u
         if v is not None and self.is_plain_call(JVP, x, v, out, workers):
-            u = self.new_result(x, 1, 0, self.n_last)
-            self.compute_plain(JVP, x, v, None, u)
-            return u
+            return self.compute_plain(JVP, x, v, out)
         return self.evaluate(JVP, x, v, out, workers)
 
     def vjp(self, x, w, *, out=None, workers=1):
@@ -441,11 +431,8 @@ cdef class Program:
         TypeError, ValueError, MemoryError
             As for a call of the network.
         """
-        cdef cnp.ndarray g
         if w is not None and self.is_plain_call(VJP, x, w, out, workers):
-            g = self.new_result(x, 1, 0, self.net.layers[0].n_in)
-            self.compute_plain(VJP, x, w, None, g)
-            return g
+            return self.compute_plain(VJP, x, w, out)
         return self.evaluate(VJP, x, w, out, workers)
 
     # ------------------------------------------------------------ plain points
@@ -465,7 +452,7 @@ cdef class Program:
 
     cdef inline bint is_plain_call(self, operation what, x, v, out, workers) except -1:
         cdef Py_ssize_t n_points
-        if out is not None or workers is not ONE or self.net.n_layers == 0:
+        if workers is not ONE or self.net.n_layers == 0:
             return False
         if not self.is_plain(x, self.net.layers[0].n_in):
             return False
@@ -476,8 +463,44 @@ cdef class Program:
                 return False
             if not same_leading_shape(<cnp.ndarray>x, <cnp.ndarray>v):
                 return False
+        if out is not None and not self.is_plain_out(what, x, v, out):
+            return False
         n_points = cnp.PyArray_SIZE(<cnp.ndarray>x) // self.net.layers[0].n_in
         return n_points == 1 or 0 < n_points <= PIECE_MULTIPLY_ADDS // self.costs[<int>what]
+
+    cdef bint is_plain_out(self, operation what, x, v, out) noexcept:
+        """Whether `out` is what the operation would allocate, apart from its arguments."""
+        if what != VALUE_AND_JACOBIAN:
+            return self.is_plain_result(needs_plan(what), what == VJP, x, v, out)
+        if type(out) is not tuple or PyTuple_GET_SIZE(out) != 2:
+            return False
+        y, J = <object>PyTuple_GET_ITEM(out, 0), <object>PyTuple_GET_ITEM(out, 1)
+        return (
+            self.is_plain_result(False, False, x, v, y)
+            and self.is_plain_result(True, False, x, v, J)
+            and not may_overlap(<cnp.ndarray>y, <cnp.ndarray>J)
+        )
+
+    cdef bint is_plain_result(self, bint is_matrix, bint like_input, cnp.ndarray x, v, out) noexcept:
+        """Whether `out` is an array (..., n_L), (..., n_L, n_0) or (..., n_0) that can be written as it is."""
+        cdef Py_ssize_t n = self.net.layers[0].n_in if is_matrix or like_input else self.n_last
+        cdef int i, n_leading = cnp.PyArray_NDIM(x) - 1
+        if not (
+            cnp.PyArray_CheckExact(out)
+            and cnp.PyArray_NDIM(<cnp.ndarray>out) == n_leading + 1 + is_matrix
+            and cnp.PyArray_TYPE(<cnp.ndarray>out) == self.typenum
+            and cnp.PyArray_ISCARRAY(<cnp.ndarray>out)
+            and cnp.PyArray_DIM(<cnp.ndarray>out, n_leading + is_matrix) == n
+        ):
+            return False
+        if is_matrix and cnp.PyArray_DIM(<cnp.ndarray>out, n_leading) != self.n_last:
+            return False
+        for i in range(n_leading):
+            if cnp.PyArray_DIM(<cnp.ndarray>out, i) != cnp.PyArray_DIM(x, i):
+                return False
+        if v is not None and may_overlap(<cnp.ndarray>v, <cnp.ndarray>out):
+            return False
+        return not may_overlap(x, <cnp.ndarray>out)
 
     cdef inline cnp.ndarray new_result(self, cnp.ndarray x, int n_core, Py_ssize_t n_rows, Py_ssize_t n_cols):
         """An array of the leading shape of `x` and the core shape (n_cols,) or (n_rows, n_cols)."""
@@ -489,7 +512,26 @@ cdef class Program:
         shape[n_leading + n_core - 1] = n_cols
         return cnp.PyArray_EMPTY(n_leading + n_core, shape, self.typenum, 0)
 
-    cdef int compute_plain(self, operation what, x, v, cnp.ndarray value, cnp.ndarray product) except -1:
+    cdef compute_plain(self, operation what, x, v, out):
+        """Compute into `out`, or into new arrays where it is None, and return them."""
+        cdef Py_ssize_t n_in = self.net.layers[0].n_in
+        if what == VALUE_AND_JACOBIAN:
+            if out is None:
+                out = self.new_result(x, 1, 0, self.n_last), self.new_result(x, 2, self.n_last, n_in)
+            self.run_plain(what, x, v, <object>PyTuple_GET_ITEM(out, 0), <object>PyTuple_GET_ITEM(out, 1))
+            return out
+        if out is None:
+            if what == JACOBIAN:
+                out = self.new_result(x, 2, self.n_last, n_in)
+            else:
+                out = self.new_result(x, 1, 0, n_in if what == VJP else self.n_last)
+        if what == VALUE:
+            self.run_plain(what, x, v, out, None)
+        else:
+            self.run_plain(what, x, v, None, out)
+        return out
+
+    cdef int run_plain(self, operation what, x, v, value, product) except -1:
         """Compute into `value` and `product`, either of which may be None."""
         cdef call_t call
         cdef Py_ssize_t nbytes, tile, n_points = cnp.PyArray_SIZE(<cnp.ndarray>x) // self.net.layers[0].n_in
@@ -497,9 +539,9 @@ cdef class Program:
         cdef void* workspace
         set_call(&call, what, x, v)
         if value is not None:
-            call.value.data = <char*>cnp.PyArray_DATA(value)
+            call.value.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>value)
         if product is not None:
-            call.product.data = <char*>cnp.PyArray_DATA(product)
+            call.product.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>product)
         tile = min(n_points, plan.n_points if needs_plan(what) else self.value_tile)
         nbytes = workspace_nbytes(&self.net, plan, &call, tile, self.is_f64)
         if nbytes <= STACK_NBYTES and tile == n_points:
@@ -614,6 +656,13 @@ cdef class Batch:
         with nogil:
             run_tiles(net, self.plan, &self.call, first, stop, self.tile, workspace, is_f64)
         PyMem_RawFree(workspace)
+
+
+cdef bint may_overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Whether two contiguous arrays share memory."""
+    cdef const char* a_start = <const char*>cnp.PyArray_DATA(a)
+    cdef const char* b_start = <const char*>cnp.PyArray_DATA(b)
+    return a_start < b_start + cnp.PyArray_NBYTES(b) and b_start < a_start + cnp.PyArray_NBYTES(a)
 
 
 cdef bint same_leading_shape(cnp.ndarray x, cnp.ndarray v) noexcept:

@@ -2,7 +2,8 @@
 # function pointers per dtype.
 #
 # Every SIMD build fills a table; `dispatch` hands out the table of the build that the CPU runs.
-# All matrices are row-major and contiguous; sizes count elements; outputs come last.
+# All matrices are row-major, and contiguous where no length of a row (ld) is given; sizes count elements;
+# outputs come last.
 
 cdef struct kernels_s
 
@@ -24,8 +25,8 @@ ctypedef struct layer_t:
     bint has_parameters
     bint vanishes            # whether f' is exactly 0 on an interval
     derivative_kind derivative
-    const void* W             # (n_in, n_out)
-    const void* Wt            # (n_out, n_in)
+    const void* W             # (n_in, n_out), rows as long as those of blocks
+    const void* Wt            # (n_out, n_in), the same
     const void* W_panels      # the same two for the engine `packed`
     const void* Wt_panels
     const void* b             # (ld,)
@@ -85,12 +86,12 @@ ctypedef struct kernels_f64:
                           double* out) noexcept nogil
     void (*fill_rows)(const double* b, Py_ssize_t n_rows, Py_ssize_t n_cols,
                       double* out) noexcept nogil
-    void (*copy_block)(const double* A, Py_ssize_t n_rows, Py_ssize_t n_cols,
+    void (*copy_block)(const double* A, Py_ssize_t lda, Py_ssize_t n_rows, Py_ssize_t n_cols,
                        double* out, Py_ssize_t row_stride, Py_ssize_t col_stride) noexcept nogil
-    void (*form_softmax)(const double* Wt, const double* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
-                         double* out) noexcept nogil
-    void (*form_log_softmax)(const double* Wt, const double* s, Py_ssize_t n_rows,
-                             Py_ssize_t n_cols, double* out) noexcept nogil
+    void (*form_softmax)(const double* Wt, Py_ssize_t ldw, const double* s, Py_ssize_t n_rows,
+                         Py_ssize_t n_cols, double* out, Py_ssize_t ld) noexcept nogil
+    void (*form_log_softmax)(const double* Wt, Py_ssize_t ldw, const double* s, Py_ssize_t n_rows,
+                             Py_ssize_t n_cols, double* out, Py_ssize_t ld) noexcept nogil
     void (*apply_softmax)(const double* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
                           double* R) noexcept nogil
     void (*apply_log_softmax_forward)(const double* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
@@ -117,12 +118,12 @@ ctypedef struct kernels_f32:
                           float* out) noexcept nogil
     void (*fill_rows)(const float* b, Py_ssize_t n_rows, Py_ssize_t n_cols,
                       float* out) noexcept nogil
-    void (*copy_block)(const float* A, Py_ssize_t n_rows, Py_ssize_t n_cols,
+    void (*copy_block)(const float* A, Py_ssize_t lda, Py_ssize_t n_rows, Py_ssize_t n_cols,
                        float* out, Py_ssize_t row_stride, Py_ssize_t col_stride) noexcept nogil
-    void (*form_softmax)(const float* Wt, const float* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
-                         float* out) noexcept nogil
-    void (*form_log_softmax)(const float* Wt, const float* s, Py_ssize_t n_rows,
-                             Py_ssize_t n_cols, float* out) noexcept nogil
+    void (*form_softmax)(const float* Wt, Py_ssize_t ldw, const float* s, Py_ssize_t n_rows,
+                         Py_ssize_t n_cols, float* out, Py_ssize_t ld) noexcept nogil
+    void (*form_log_softmax)(const float* Wt, Py_ssize_t ldw, const float* s, Py_ssize_t n_rows,
+                             Py_ssize_t n_cols, float* out, Py_ssize_t ld) noexcept nogil
     void (*apply_softmax)(const float* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
                           float* R) noexcept nogil
     void (*apply_log_softmax_forward)(const float* s, Py_ssize_t n_rows, Py_ssize_t n_cols,

@@ -33,27 +33,27 @@ cdef inline void fill_rows(const kernels_t* kernels, const real* b, Py_ssize_t n
         kernels.f32.fill_rows(b, n_rows, n_cols, out)
 
 
-cdef inline void copy_block(const kernels_t* kernels, const real* A, Py_ssize_t n_rows,
+cdef inline void copy_block(const kernels_t* kernels, const real* A, Py_ssize_t lda, Py_ssize_t n_rows,
                             Py_ssize_t n_cols, real* out, Py_ssize_t row_stride,
                             Py_ssize_t col_stride) noexcept nogil:
     if real is double:
-        kernels.f64.copy_block(A, n_rows, n_cols, out, row_stride, col_stride)
+        kernels.f64.copy_block(A, lda, n_rows, n_cols, out, row_stride, col_stride)
     else:
-        kernels.f32.copy_block(A, n_rows, n_cols, out, row_stride, col_stride)
+        kernels.f32.copy_block(A, lda, n_rows, n_cols, out, row_stride, col_stride)
 
 
 cdef inline void form_dense(const kernels_t* kernels, bint logarithmic, const real* Wt, const real* s,
                             Py_ssize_t n_rows, Py_ssize_t n_cols, real* out) noexcept nogil:
     if real is double:
         if logarithmic:
-            kernels.f64.form_log_softmax(Wt, s, n_rows, n_cols, out)
+            kernels.f64.form_log_softmax(Wt, n_cols, s, n_rows, n_cols, out, n_cols)
         else:
-            kernels.f64.form_softmax(Wt, s, n_rows, n_cols, out)
+            kernels.f64.form_softmax(Wt, n_cols, s, n_rows, n_cols, out, n_cols)
     else:
         if logarithmic:
-            kernels.f32.form_log_softmax(Wt, s, n_rows, n_cols, out)
+            kernels.f32.form_log_softmax(Wt, n_cols, s, n_rows, n_cols, out, n_cols)
         else:
-            kernels.f32.form_softmax(Wt, s, n_rows, n_cols, out)
+            kernels.f32.form_softmax(Wt, n_cols, s, n_rows, n_cols, out, n_cols)
 
 
 cdef inline void apply_softmax(const kernels_t* kernels, const real* s, Py_ssize_t n_rows,

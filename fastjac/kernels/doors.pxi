@@ -23,16 +23,16 @@ def rows_filled(const real[::1] b, real[:, ::1] out):
 
 
 def block_copied(const real[:, ::1] A, real[:, :] out):
-    copy_block(&A[0, 0], A.shape[0], A.shape[1], &out[0, 0],
+    copy_block(&A[0, 0], A.shape[1], A.shape[0], A.shape[1], &out[0, 0],
                out.strides[0] // <Py_ssize_t>sizeof(real), out.strides[1] // <Py_ssize_t>sizeof(real))
 
 
 def softmax_formed(const real[:, ::1] Wt, const real[::1] s, real[:, ::1] out):
-    form_softmax(&Wt[0, 0], &s[0], Wt.shape[0], Wt.shape[1], &out[0, 0])
+    form_softmax(&Wt[0, 0], Wt.shape[1], &s[0], Wt.shape[0], Wt.shape[1], &out[0, 0], out.shape[1])
 
 
 def log_softmax_formed(const real[:, ::1] Wt, const real[::1] s, real[:, ::1] out):
-    form_log_softmax(&Wt[0, 0], &s[0], Wt.shape[0], Wt.shape[1], &out[0, 0])
+    form_log_softmax(&Wt[0, 0], Wt.shape[1], &s[0], Wt.shape[0], Wt.shape[1], &out[0, 0], out.shape[1])
 
 
 def softmax_applied(const real[::1] s, real[:, ::1] R):

@@ -1,27 +1,37 @@
 # Weights in panels, and products over them by the register tile of tile.h.
 #
-# A panel is up to FJ_TILE_VECTORS vectors of columns, stored row after row, so that the tile reads it from
+# A panel is up to FJ_PANEL_VECTORS vectors of columns, stored row after row, so that the tile reads it from
 # front to back. Rows of blocks are padded to whole vectors; what stands in the padding is never used.
 
 cdef extern from "tiles.h" nogil:
     enum:
         FJ_TILE_ROWS
-        FJ_TILE_VECTORS
+        FJ_PANEL_VECTORS
         FJ_VECTOR_NBYTES
     void fj_any_tile_f64(
-        int n_rows, int n_vectors, Py_ssize_t n_inner, const int* index,
-        const double* A, Py_ssize_t A_row, Py_ssize_t A_inner, const double* B, Py_ssize_t ldb,
-        const double* init, bint add, const double* const* scale, Py_ssize_t scale_offset,
+        int n_rows, int w0, int w1, int w2, Py_ssize_t first, Py_ssize_t stop, const int* index,
+        const double* A, Py_ssize_t A_row, Py_ssize_t A_inner,
+        const double* B, Py_ssize_t ldb, Py_ssize_t gap, const double* init, bint add,
+        const double* const* scale, Py_ssize_t scale_offset,
         double* C, Py_ssize_t ldc, Py_ssize_t n_last_lanes)
     void fj_any_tile_f32(
-        int n_rows, int n_vectors, Py_ssize_t n_inner, const int* index,
-        const float* A, Py_ssize_t A_row, Py_ssize_t A_inner, const float* B, Py_ssize_t ldb,
-        const float* init, bint add, const float* const* scale, Py_ssize_t scale_offset,
+        int n_rows, int w0, int w1, int w2, Py_ssize_t first, Py_ssize_t stop, const int* index,
+        const float* A, Py_ssize_t A_row, Py_ssize_t A_inner,
+        const float* B, Py_ssize_t ldb, Py_ssize_t gap, const float* init, bint add,
+        const float* const* scale, Py_ssize_t scale_offset,
         float* C, Py_ssize_t ldc, Py_ssize_t n_last_lanes)
+    void fj_form_f64(
+        Py_ssize_t n_rows, Py_ssize_t n_vectors, const double* A, Py_ssize_t lda, const double* rows,
+        const double* columns, double* out, Py_ssize_t ld, Py_ssize_t n_last_lanes)
+    void fj_form_f32(
+        Py_ssize_t n_rows, Py_ssize_t n_vectors, const float* A, Py_ssize_t lda, const float* rows,
+        const float* columns, float* out, Py_ssize_t ld, Py_ssize_t n_last_lanes)
+    Py_ssize_t fj_list_nonzero_f64(const double* d, Py_ssize_t n, int* index)
+    Py_ssize_t fj_list_nonzero_f32(const float* d, Py_ssize_t n, int* index)
 
 
-# Where the sums of a product without a bias start: three vectors of the longest kind.
-cdef double ZEROS[24]
+# Where the sums of a product without a bias start: a row of the widest tile in the longest vectors.
+cdef double ZEROS[72]
 
 
 # ---------------------------------------------------------------- layout
@@ -39,9 +49,15 @@ cdef inline Py_ssize_t padded(Py_ssize_t n, const real* of_type) noexcept nogil:
 
 
 cdef inline Py_ssize_t panel_start(Py_ssize_t panel, Py_ssize_t n_vectors) noexcept nogil:
-    """First vector of a panel: panels are as even as they can be, so that none is left narrow."""
-    cdef Py_ssize_t n_panels = (n_vectors + FJ_TILE_VECTORS - 1) // FJ_TILE_VECTORS
-    return n_vectors * panel // n_panels
+    """First vector of a panel, at most n_vectors. The first panels are narrower by one, so that none is by two."""
+    cdef Py_ssize_t n_missing = (FJ_PANEL_VECTORS - n_vectors % FJ_PANEL_VECTORS) % FJ_PANEL_VECTORS
+    return min(n_vectors, FJ_PANEL_VECTORS * panel - min(panel, n_missing))
+
+
+cdef inline Py_ssize_t last_lanes(Py_ssize_t n_cols, Py_ssize_t ld, const real* of_type) noexcept nogil:
+    """Elements of a row's last vector that may be written: all of them where rows are padded."""
+    cdef Py_ssize_t lanes = n_lanes(of_type)
+    return lanes if ld >= padded(n_cols, of_type) else (n_cols - 1) % lanes + 1
 
 
 cdef void pack_panels(const real* W, Py_ssize_t n_rows, Py_ssize_t n_cols, real* panels) noexcept nogil:
@@ -66,61 +82,85 @@ cdef enum:
     PIECE = 64
 
 
-cdef inline void product(Py_ssize_t n_rows, Py_ssize_t n_inner, Py_ssize_t n_cols, const int* index,
+cdef inline void product(Py_ssize_t n_rows, Py_ssize_t n_inner, Py_ssize_t n_cols, const int* index, bint in_place,
                          const real* A, Py_ssize_t A_row, Py_ssize_t A_inner,
                          const real* B, Py_ssize_t ldb, const real* init,
                          const real* scale, Py_ssize_t scale_ld, Py_ssize_t rows_per_point,
                          real* C, Py_ssize_t ldc, Py_ssize_t all_inner) noexcept nogil:
     """C = (init + A @ B) * scale, scale having one row for each `rows_per_point` rows of C.
 
-    B lies in panels of `all_inner` rows (ldb = 0), or is a block with rows of length ldb. Where there
-    is an `index`, the sum goes over the n_inner values of k that it lists.
+    B lies in panels of `all_inner` rows (ldb = 0), or has padded rows of length ldb. Where there is an
+    `index`, the sum goes over the n_inner values of k that it lists: in pieces of as many terms, or, where
+    they stay `in_place`, in the pieces of the whole sum, the other terms of which are taken for zeros.
     """
     cdef Py_ssize_t lanes = n_lanes(A), n_vectors = n_vectors_of(n_cols, A)
-    cdef Py_ssize_t panel = 0, first, width, stride, n_last_lanes, k, n_terms
-    cdef const real* B_panel
-    cdef const real* start
-    while panel_start(panel, n_vectors) < n_vectors:
-        first = panel_start(panel, n_vectors)
-        width = panel_start(panel + 1, n_vectors) - first
-        n_last_lanes = lanes
-        if first + width == n_vectors and ldc < n_vectors * lanes:
-            n_last_lanes = n_cols - (n_vectors - 1) * lanes
-        stride = ldb if ldb else width * lanes
-        B_panel = B + (first * lanes if ldb else all_inner * first * lanes)
-        start = init + first * lanes if init != NULL else <const real*>ZEROS
-        k = 0
-        while k == 0 or k < n_inner:
-            n_terms = min(PIECE, n_inner - k)
-            multiply_panel(n_rows, width, n_terms, index + k if index != NULL else NULL,
-                           A if index != NULL else A + k * A_inner, A_row, A_inner,
-                           B_panel if index != NULL else B_panel + k * stride, stride,
-                           start if k == 0 else <const real*>ZEROS, k > 0,
-                           scale if k + n_terms == n_inner else NULL, scale_ld, rows_per_point, first * lanes,
-                           C + first * lanes, ldc, n_last_lanes)
-            k += PIECE
-        panel += 1
+    cdef Py_ssize_t gap = lanes if ldb else all_inner * lanes
+    cdef Py_ssize_t n_panels = 3 if n_rows == 1 else 2 if n_rows == 2 else 1
+    cdef Py_ssize_t panel = 0, start = 0, stop, n_pieces, l, l_stop
+    cdef int widths[3]
+    while start < n_vectors:
+        widths[0] = <int>(panel_start(panel + 1, n_vectors) - start)
+        widths[1] = <int>(panel_start(panel + 2, n_vectors) - start) - widths[0] if n_panels > 1 else 0
+        widths[2] = <int>(panel_start(panel + 3, n_vectors) - start) - widths[0] - widths[1] if n_panels > 2 else 0
+        stop = start + widths[0] + widths[1] + widths[2]
+        n_pieces, l = 0, 0
+        while n_pieces == 0 or l < n_inner:
+            n_pieces += 1
+            l_stop = min(l + PIECE, n_inner)
+            while in_place and l_stop > l and index[l_stop - 1] >= n_pieces * PIECE:
+                l_stop -= 1
+            multiply_rows(n_rows, widths, l, l_stop, index, A, A_row, A_inner, B + start * gap, ldb, gap,
+                          init + start * lanes if init != NULL and n_pieces == 1 else <const real*>ZEROS,
+                          n_pieces > 1, scale if l_stop == n_inner else NULL, scale_ld, rows_per_point,
+                          start * lanes, C + start * lanes, ldc,
+                          last_lanes(n_cols, ldc, A) if stop == n_vectors else lanes)
+            l = l_stop
+        panel += n_panels
+        start = stop
 
 
-cdef inline void multiply_panel(Py_ssize_t n_rows, Py_ssize_t width, Py_ssize_t n_inner, const int* index,
-                                const real* A, Py_ssize_t A_row, Py_ssize_t A_inner,
-                                const real* B, Py_ssize_t ldb, const real* init, bint add,
-                                const real* scale, Py_ssize_t scale_ld, Py_ssize_t rows_per_point,
-                                Py_ssize_t scale_offset, real* C, Py_ssize_t ldc,
-                                Py_ssize_t n_last_lanes) noexcept nogil:
-    """All rows times one panel of `width` vectors, tile by tile."""
-    cdef Py_ssize_t i = 0
+cdef inline void multiply_rows(Py_ssize_t n_rows, const int* widths, Py_ssize_t l, Py_ssize_t l_stop,
+                               const int* index, const real* A, Py_ssize_t A_row, Py_ssize_t A_inner,
+                               const real* B, Py_ssize_t ldb, Py_ssize_t gap, const real* init, bint add,
+                               const real* scale, Py_ssize_t scale_ld, Py_ssize_t rows_per_point,
+                               Py_ssize_t scale_offset, real* C, Py_ssize_t ldc,
+                               Py_ssize_t n_last_lanes) noexcept nogil:
+    """All rows times neighbouring panels of these widths, tile by tile."""
+    cdef Py_ssize_t i = 0, row = 0
     cdef int r, n
     cdef const real* scales[FJ_TILE_ROWS]
     while i < n_rows:
         n = <int>min(FJ_TILE_ROWS, n_rows - i)
         if scale != NULL:
             for r in range(n):
-                scales[r] = scale + (i + r) // rows_per_point * scale_ld
+                scales[r] = scale
+                row += 1
+                if row == rows_per_point:
+                    scale += scale_ld
+                    row = 0
         if real is double:
-            fj_any_tile_f64(n, <int>width, n_inner, index, A + i * A_row, A_row, A_inner, B, ldb, init, add,
-                            scales if scale != NULL else NULL, scale_offset, C + i * ldc, ldc, n_last_lanes)
+            fj_any_tile_f64(n, widths[0], widths[1], widths[2], l, l_stop, index, A + i * A_row, A_row, A_inner,
+                            B, ldb, gap, init, add, scales if scale != NULL else NULL, scale_offset,
+                            C + i * ldc, ldc, n_last_lanes)
         else:
-            fj_any_tile_f32(n, <int>width, n_inner, index, A + i * A_row, A_row, A_inner, B, ldb, init, add,
-                            scales if scale != NULL else NULL, scale_offset, C + i * ldc, ldc, n_last_lanes)
+            fj_any_tile_f32(n, widths[0], widths[1], widths[2], l, l_stop, index, A + i * A_row, A_row, A_inner,
+                            B, ldb, gap, init, add, scales if scale != NULL else NULL, scale_offset,
+                            C + i * ldc, ldc, n_last_lanes)
         i += n
+
+
+cdef inline void form(Py_ssize_t n_rows, Py_ssize_t n_cols, const real* A, Py_ssize_t lda, const real* rows,
+                      const real* columns, real* out, Py_ssize_t ld) noexcept nogil:
+    """out = rows[:, None] * A * columns, either of which may be NULL for ones; rows of A are padded."""
+    if real is double:
+        fj_form_f64(n_rows, n_vectors_of(n_cols, A), A, lda, rows, columns, out, ld, last_lanes(n_cols, ld, A))
+    else:
+        fj_form_f32(n_rows, n_vectors_of(n_cols, A), A, lda, rows, columns, out, ld, last_lanes(n_cols, ld, A))
+
+
+cdef inline Py_ssize_t list_nonzero(const real* d, Py_ssize_t n, int* index) noexcept nogil:
+    """The indices of what is not zero, NaN being not zero."""
+    if real is double:
+        return fj_list_nonzero_f64(d, n, index)
+    else:
+        return fj_list_nonzero_f32(d, n, index)

@@ -75,45 +75,44 @@ cdef void apply_log_softmax_reverse(const real* s, Py_ssize_t n_rows, Py_ssize_t
         r[m] = at_m
 
 
-cdef inline void centre_columns(const real* Wt, const real* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
-                                Py_ssize_t m, real* out) noexcept nogil:
-    """out[m] = Σ s_i (Wt[i] − Wt[m]) over the rows i ≠ m; the other rows of `out` are not touched."""
+cdef inline void centre_columns(const real* Wt, Py_ssize_t ldw, const real* s, Py_ssize_t n_rows,
+                                Py_ssize_t n_cols, Py_ssize_t m, real* c) noexcept nogil:
+    """c = Σ s_i (Wt[i] − Wt[m]) over the rows i ≠ m."""
     cdef Py_ssize_t i, j
-    cdef real* c = out + m * n_cols
-    cdef const real* pivot = Wt + m * n_cols
+    cdef const real* pivot = Wt + m * ldw
     for j in range(n_cols):
         c[j] = 0 * s[m]
     for i in range(n_rows):
         if i != m:
             for j in range(n_cols):
-                c[j] += s[i] * (Wt[i * n_cols + j] - pivot[j])
+                c[j] += s[i] * (Wt[i * ldw + j] - pivot[j])
 
 
-cdef void form_softmax(const real* Wt, const real* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
-                       real* out) noexcept nogil:
-    """out = (diag(s) − s sᵀ) @ Wt.  `out` may not alias `Wt`."""
+cdef void form_softmax(const real* Wt, Py_ssize_t ldw, const real* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
+                       real* out, Py_ssize_t ld) noexcept nogil:
+    """out = (diag(s) − s sᵀ) @ Wt; rows have lengths ldw and ld.  `out` may not alias `Wt`."""
     cdef Py_ssize_t i, j, m = largest(s, n_rows)
-    cdef real* c = out + m * n_cols
-    cdef const real* pivot = Wt + m * n_cols
-    centre_columns(Wt, s, n_rows, n_cols, m, out)
+    cdef real* c = out + m * ld
+    cdef const real* pivot = Wt + m * ldw
+    centre_columns(Wt, ldw, s, n_rows, n_cols, m, c)
     for i in range(n_rows):
         if i != m:
             for j in range(n_cols):
-                out[i * n_cols + j] = s[i] * ((Wt[i * n_cols + j] - pivot[j]) - c[j])
+                out[i * ld + j] = s[i] * ((Wt[i * ldw + j] - pivot[j]) - c[j])
     for j in range(n_cols):
         c[j] = -s[m] * c[j]
 
 
-cdef void form_log_softmax(const real* Wt, const real* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
-                           real* out) noexcept nogil:
-    """out = (I − 1 sᵀ) @ Wt.  `out` may not alias `Wt`."""
+cdef void form_log_softmax(const real* Wt, Py_ssize_t ldw, const real* s, Py_ssize_t n_rows,
+                           Py_ssize_t n_cols, real* out, Py_ssize_t ld) noexcept nogil:
+    """out = (I − 1 sᵀ) @ Wt; rows have lengths ldw and ld.  `out` may not alias `Wt`."""
     cdef Py_ssize_t i, j, m = largest(s, n_rows)
-    cdef real* c = out + m * n_cols
-    cdef const real* pivot = Wt + m * n_cols
-    centre_columns(Wt, s, n_rows, n_cols, m, out)
+    cdef real* c = out + m * ld
+    cdef const real* pivot = Wt + m * ldw
+    centre_columns(Wt, ldw, s, n_rows, n_cols, m, c)
     for i in range(n_rows):
         if i != m:
             for j in range(n_cols):
-                out[i * n_cols + j] = (Wt[i * n_cols + j] - pivot[j]) - c[j]
+                out[i * ld + j] = (Wt[i * ldw + j] - pivot[j]) - c[j]
     for j in range(n_cols):
         c[j] = -c[j]

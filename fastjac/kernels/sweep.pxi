@@ -7,7 +7,7 @@ from fastjac.kernels.api cimport (
     DIAGONAL, FEWEST_SPARSE_ROWS, FORM, FORWARD, LOG_SOFTMAX, MEET, REVERSE, SOFTMAX, UNIT,
     layer_t, network_t, plan_t, step_t,
 )
-from libc.string cimport memcpy
+from libc.string cimport memset
 
 
 # ---------------------------------------------------------------- the value pass
@@ -31,6 +31,9 @@ cdef inline void activate_rows(const layer_t* layer, Py_ssize_t n_points, real* 
     cdef bint whole = layer.derivative == DIAGONAL and not layer.has_parameters
     if layer.derivative == UNIT:
         return
+    if not whole:
+        for point in range(n_points):
+            memset(d + point * layer.ld + layer.n_out, 0, (layer.ld - layer.n_out) * sizeof(real))
     for point in range(1 if whole else n_points):
         if real is double:
             functions.f64.activations[layer.activation](
@@ -43,19 +46,28 @@ cdef inline void activate_rows(const layer_t* layer, Py_ssize_t n_points, real* 
 cdef void packed_value(const network_t* net, Py_ssize_t n_points, const real* x,
                        real* workspace, real* y) noexcept nogil:
     """y = F(x) for x (n_points, n_0); leaves the derivatives of all layers in the workspace."""
-    cdef Py_ssize_t k, point, lda = net.layers[0].n_in
+    cdef Py_ssize_t k, i, point, n_active, lda = net.layers[0].n_in
     cdef const layer_t* layer = net.layers
     cdef const real* a = x
     cdef real* next_a
+    cdef int* index = <int*>buffer_of(net, 2, n_points, workspace)
     for k in range(net.n_layers):
         layer = net.layers + k
         next_a = buffer_of(net, k % 2, n_points, workspace)
-        product(n_points, layer.n_in, layer.n_out, NULL, a, lda, 1, <const real*>layer.W_panels, 0,
-                <const real*>layer.b, <const real*>NULL, 0, 1, next_a, layer.ld, layer.n_in)
+        if n_points == 1 and k > 0 and (layer - 1).vanishes:
+            # Zeros of relu: half of the weights need not be read.
+            n_active = list_nonzero(a, layer.n_in, index)
+            product(1, n_active, layer.n_out, index, True, a, lda, 1, <const real*>layer.W_panels, 0,
+                    <const real*>layer.b, <const real*>NULL, 0, 1, next_a, layer.ld, layer.n_in)
+        else:
+            product(n_points, layer.n_in, layer.n_out, NULL, False, a, lda, 1, <const real*>layer.W_panels, 0,
+                    <const real*>layer.b, <const real*>NULL, 0, 1, next_a, layer.ld, layer.n_in)
         activate_rows(layer, n_points, next_a, derivative_of(layer, n_points, workspace))
         a, lda = next_a, layer.ld
+    # A sum that lost terms of zero may be −0 instead of 0.
     for point in range(n_points):
-        memcpy(y + point * layer.n_out, a + point * lda, layer.n_out * sizeof(real))
+        for i in range(layer.n_out):
+            y[point * layer.n_out + i] = a[point * lda + i] + 0
 
 
 # ---------------------------------------------------------------- derivatives on blocks
@@ -83,15 +95,6 @@ cdef inline const real* scale_of(const layer_t* layer, Py_ssize_t n_points, real
     return derivative_of(layer, n_points, workspace)
 
 
-cdef inline Py_ssize_t list_active(const real* d, Py_ssize_t n, int* index) noexcept nogil:
-    """The units whose derivative is not zero; NaN is not zero."""
-    cdef Py_ssize_t i, n_active = 0
-    for i in range(n):
-        index[n_active] = <int>i
-        n_active += d[i] != 0
-    return n_active
-
-
 cdef inline void constant_product(const network_t* net, const layer_t* inner, const real* panels,
                                   Py_ssize_t n_inner, Py_ssize_t n_cols, Py_ssize_t n_points,
                                   Py_ssize_t n_rows, const real* A, Py_ssize_t lda, const real* scale,
@@ -106,13 +109,13 @@ cdef inline void constant_product(const network_t* net, const layer_t* inner, co
     cdef const real* d
     cdef int* index = <int*>buffer_of(net, 2, n_points, workspace)
     if inner == NULL or not inner.vanishes or n_rows < FEWEST_SPARSE_ROWS:
-        product(n_points * n_rows, n_inner, n_cols, NULL, A, lda, 1, panels, 0, <const real*>NULL,
+        product(n_points * n_rows, n_inner, n_cols, NULL, False, A, lda, 1, panels, 0, <const real*>NULL,
                 scale, scale_ld, n_rows, out, ldc, n_inner)
         return
     d = derivative_of(inner, n_points, workspace)
     for point in range(n_points):
-        n_active = list_active(d + point * inner.ld, n_inner, index)
-        product(n_rows, n_active, n_cols, index, A + point * n_rows * lda, lda, 1, panels, 0,
+        n_active = list_nonzero(d + point * inner.ld, n_inner, index)
+        product(n_rows, n_active, n_cols, index, False, A + point * n_rows * lda, lda, 1, panels, 0,
                 <const real*>NULL, scale + point * scale_ld if scale != NULL else NULL, scale_ld, n_rows,
                 out + point * n_rows * ldc, ldc, n_inner)
 
@@ -123,36 +126,24 @@ cdef inline void constant_product(const network_t* net, const layer_t* inner, co
 cdef inline void form_block(const layer_t* layer, const layer_t* scaled_by, const step_t* step,
                             Py_ssize_t n_points, real* workspace, real* out, Py_ssize_t ld) noexcept nogil:
     """out = D Wᵀ of each point, times the columns' scale, or its transpose W Dᵀ."""
-    cdef Py_ssize_t point, i, j, n_rows = step.n_rows, n_cols = step.n_cols
+    cdef Py_ssize_t point, i, j, n_rows = step.n_rows, n_cols = step.n_cols, lda = padded(n_cols, out)
     cdef const real* d = derivative_of(layer, n_points, workspace)
     cdef const real* scale = scale_of(layer if step.out_transposed else scaled_by, n_points, workspace)
     cdef Py_ssize_t scale_ld = layer.ld if step.out_transposed else (scaled_by.ld if scaled_by != NULL else 0)
-    cdef const real* source = <const real*>(layer.W if step.out_transposed else layer.Wt)
-    cdef real factor
+    cdef const real* W = <const real*>(layer.W if step.out_transposed else layer.Wt)
+    cdef bint by_rows = not step.out_transposed and layer.derivative == DIAGONAL
     for point in range(n_points):
         if not step.out_transposed and (layer.derivative == SOFTMAX or layer.derivative == LOG_SOFTMAX):
-            # Formed without padding, then spread to rows of length ld from the last one on.
             if layer.derivative == SOFTMAX:
-                form_softmax(source, d, n_rows, n_cols, out)
+                form_softmax(W, lda, d, n_rows, n_cols, out, ld)
             else:
-                form_log_softmax(source, d, n_rows, n_cols, out)
-            for i in range(n_rows - 1, -1, -1):
-                for j in range(n_cols - 1, -1, -1):
-                    out[i * ld + j] = out[i * n_cols + j]
+                form_log_softmax(W, lda, d, n_rows, n_cols, out, ld)
             if scale != NULL:
                 for i in range(n_rows):
                     for j in range(n_cols):
                         out[i * ld + j] *= scale[j]
         else:
-            for i in range(n_rows):
-                factor = 1
-                if not step.out_transposed and layer.derivative == DIAGONAL:
-                    factor = d[i]
-                if scale == NULL:
-                    scale_rows(source + i * n_cols, &factor, 1, n_cols, out + i * ld)
-                else:
-                    for j in range(n_cols):
-                        out[i * ld + j] = factor * source[i * n_cols + j] * scale[j]
+            form(n_rows, n_cols, W, lda, d if by_rows else NULL, scale, out, ld)
         if step.out_transposed:
             apply_dense(layer, 1, n_rows, True, d, ld, out)
         if scale != NULL:
@@ -170,13 +161,13 @@ cdef inline void meet_blocks(const step_t* step, const layer_t* scaled_by, Py_ss
     for point in range(n_points):
         if step.out_transposed:
             # rightᵀ (n_cols, n_inner) times leftᵀ, which is stored by rows of n_inner.
-            product(step.n_cols, step.n_inner, step.n_rows, NULL, right,
+            product(step.n_cols, step.n_inner, step.n_rows, NULL, False, right,
                     1 if not step.right_transposed else ld_right,
                     ld_right if not step.right_transposed else 1, left, ld_left, <const real*>NULL,
                     <const real*>NULL, 0, 1, out, ld, step.n_inner)
             out += step.n_cols * ld
         else:
-            product(step.n_rows, step.n_inner, step.n_cols, NULL, left,
+            product(step.n_rows, step.n_inner, step.n_cols, NULL, False, left,
                     1 if step.left_transposed else ld_left,
                     ld_left if step.left_transposed else 1, right, ld_right, <const real*>NULL,
                     scale, 0, step.n_rows, out, ld, step.n_inner)
@@ -185,17 +176,6 @@ cdef inline void meet_blocks(const step_t* step, const layer_t* scaled_by, Py_ss
                 scale += scaled_by.ld
         left += (step.n_inner if step.left_transposed else step.n_rows) * ld_left
         right += (step.n_cols if step.right_transposed else step.n_inner) * ld_right
-
-
-cdef inline void transpose_block(const real* A, Py_ssize_t n_rows, Py_ssize_t n_cols, Py_ssize_t lda,
-                                 real* out) noexcept nogil:
-    """out = A[:, :n_cols].T, in squares that stay in the L1 cache."""
-    cdef Py_ssize_t i, j, i_start, j_start
-    for j_start in range(0, n_cols, 16):
-        for i_start in range(0, n_rows, 16):
-            for j in range(j_start, min(j_start + 16, n_cols)):
-                for i in range(i_start, min(i_start + 16, n_rows)):
-                    out[j * n_rows + i] = A[i * lda + j]
 
 
 cdef void packed_jacobian(const network_t* net, const plan_t* plan, Py_ssize_t n_points,
@@ -233,8 +213,8 @@ cdef void packed_jacobian(const network_t* net, const plan_t* plan, Py_ssize_t n
                         workspace, out, ld)
         else:
             for point in range(n_points):
-                transpose_block(workspace + step.left * n_points + point * step.n_rows * padded(n_cols, J),
-                                step.n_rows, n_cols, padded(n_cols, J), out + point * step.n_rows * n_cols)
+                copy_block(workspace + step.left * n_points + point * step.n_rows * padded(n_cols, J),
+                           padded(n_cols, J), step.n_rows, n_cols, out + point * step.n_rows * n_cols, 1, step.n_rows)
         if scaled_by != NULL:
             apply_dense(scaled_by, n_points, step.n_rows, False,
                         derivative_of(scaled_by, n_points, workspace), ld, out)
@@ -254,7 +234,7 @@ cdef void packed_push(const network_t* net, Py_ssize_t n_points, const real* v,
         layer = net.layers + k
         out = u if k == net.n_layers - 1 else buffer_of(net, k % 2, n_points, workspace)
         ld = layer.n_out if k == net.n_layers - 1 else layer.ld
-        product(n_points, layer.n_in, layer.n_out, NULL, T, lda, 1, <const real*>layer.W_panels, 0,
+        product(n_points, layer.n_in, layer.n_out, NULL, False, T, lda, 1, <const real*>layer.W_panels, 0,
                 <const real*>NULL, scale_of(layer, n_points, workspace), layer.ld, 1, out, ld, layer.n_in)
         apply_dense(layer, n_points, 1, True, derivative_of(layer, n_points, workspace), ld, out)
         T, lda = out, ld
@@ -280,7 +260,7 @@ cdef void packed_pull(const network_t* net, Py_ssize_t n_points, const real* w,
         before = layer - 1 if k > 0 else NULL
         out = g if k == 0 else buffer_of(net, k % 2, n_points, workspace)
         ld = layer.n_in if k == 0 else before.ld
-        product(n_points, layer.n_out, layer.n_in, NULL, R, layer.ld, 1, <const real*>layer.Wt_panels, 0,
+        product(n_points, layer.n_out, layer.n_in, NULL, False, R, layer.ld, 1, <const real*>layer.Wt_panels, 0,
                 <const real*>NULL, scale_of(before, n_points, workspace), ld, 1, out, ld, layer.n_out)
         if k > 0:
             apply_dense(before, n_points, 1, False, derivative_of(before, n_points, workspace), ld, out)
