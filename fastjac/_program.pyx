@@ -40,6 +40,8 @@ cdef Py_ssize_t GIL_MULTIPLY_ADDS = 100_000
 cdef Py_ssize_t PIECE_MULTIPLY_ADDS = 20_000_000
 
 cdef enum:
+    # Pieces of a batch for each of several workers: the more, the less they wait for the last one.
+    PIECES_PER_WORKER = 16
     # The longest vector of all builds.
     VECTOR_NBYTES = 64
     # Most dimensions that NumPy has had (64 since 2.0), and one more for the Jacobian.
@@ -586,7 +588,7 @@ cdef class Program:
             in_place = _arguments.element_strides(result, n_leading)
             written.append(result if in_place else np.empty(result.shape, self.dtype))
         batch = Batch.__new__(Batch)
-        batch.program = self
+        batch.program, batch.idle = self, []
         batch.keep_alive = (x, v, written)
         set_call(&batch.call, what, x, v)
         if what == VALUE or what == VALUE_AND_JACOBIAN:
@@ -600,7 +602,7 @@ cdef class Program:
         batch.tile = max(1, min(tile, -(-n_points // n_workers)))
         piece = PIECE_MULTIPLY_ADDS // self.costs[<int>what]
         if n_workers > 1:
-            piece = min(piece, -(-n_points // (4 * n_workers)))
+            piece = min(piece, -(-n_points // (PIECES_PER_WORKER * n_workers)))
         piece = max(1, piece // batch.tile) * batch.tile
         _workers.run(batch.run, n_points, piece, n_workers)
         for result, computed in zip(results, written):
@@ -644,18 +646,35 @@ cdef class Batch:
     cdef call_t call
     cdef Py_ssize_t tile
     cdef object keep_alive
+    cdef list idle
 
     def run(self, Py_ssize_t first, Py_ssize_t stop):
         """Compute the points from `first` up to `stop`, tile by tile, without the GIL."""
         cdef const network_t* net = &self.program.net
         cdef bint is_f64 = self.program.is_f64
-        cdef Py_ssize_t nbytes = workspace_nbytes(net, self.plan, &self.call, self.tile, is_f64)
-        cdef void* workspace = PyMem_RawMalloc(nbytes)
-        if workspace == NULL:
-            raise MemoryError(f"no room for a workspace of {nbytes:,} bytes")
+        cdef Workspace workspace
+        try:
+            workspace = self.idle.pop()
+        except IndexError:
+            workspace = Workspace(workspace_nbytes(net, self.plan, &self.call, self.tile, is_f64))
         with nogil:
-            run_tiles(net, self.plan, &self.call, first, stop, self.tile, workspace, is_f64)
-        PyMem_RawFree(workspace)
+            run_tiles(net, self.plan, &self.call, first, stop, self.tile, workspace.data, is_f64)
+        self.idle.append(workspace)
+
+
+@cython.final
+cdef class Workspace:
+    """Memory that the threads of a batch use in turn, each as long as it computes a piece."""
+
+    cdef void* data
+
+    def __cinit__(self, Py_ssize_t nbytes):
+        self.data = PyMem_RawMalloc(nbytes)
+        if self.data == NULL:
+            raise MemoryError(f"no room for a workspace of {nbytes:,} bytes")
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.data)
 
 
 cdef bint may_overlap(cnp.ndarray a, cnp.ndarray b) noexcept:

@@ -19,8 +19,8 @@ from itertools import accumulate
 # meeting point are: the dynamic programming grows with the third power of the number of layers.
 N_LAYERS_EXHAUSTIVE = 64
 
-# Bytes of a tile's workspace: within the L2 cache of current cores, with room for the weights.
-TILE_NBYTES = 256 * 1024
+# Bytes of a tile's workspace: within the L2 cache of current cores, with room for weights.
+TILE_NBYTES = 512 * 1024
 
 NORMAL, TRANSPOSED = 0, 1
 
