@@ -17,6 +17,7 @@ cdef extern from "vmath.h" nogil:
     double clamp "fj_clamp"(double x, double bound)
     double vexp "fj_exp"(double x)
     double exp_scaled "fj_exp_scaled"(double x, double dx, double* scale, double* minus_one)
+    double tanh_parts "fj_tanh"(double x, double* slope, double* scale)
     double log1p "fj_log1p"(double x)
     double normal_tail "fj_normal_tail"(double y)
     double product_error "fj_product_error"(double a, double b, double p)

@@ -11,17 +11,6 @@ cdef inline double times_sum(double x, double y, double y_lo) noexcept nogil:
     return product + (product_error(x, y, product) + x * y_lo)
 
 
-cdef inline double tanh_parts(double x, double* slope, double* scale) noexcept nogil:
-    """tanh(|x|) = -e/(2 + e) and tanh'(x) = slope * scale = 4 t/(1 + t)**2; e = t - 1, t = exp(-2|x|)."""
-    cdef double e, t, w, r, r_lo
-    t = exp_scaled(-2 * fabs(clamp(x, 1000)), 0, scale, &e)
-    w = 2 + e
-    r = 1 / w
-    r_lo = r * residual(w, (2 - w) + e, r)
-    slope[0] = 4 * t * (r + r_lo) * (r + r_lo)
-    return -times_sum(e, r, r_lo)
-
-
 cdef struct logistic:
     # sigmoid(x) = (plus + plus_lo) * scale, sigmoid(-x) = minus; t = exp(-|x|), and exp(x) for x <= 0
     # is e * scale.
@@ -47,11 +36,9 @@ cdef inline logistic logistic_parts(double x, double dx) noexcept nogil:
 
 cdef void tanh(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     cdef Py_ssize_t i
-    cdef double x, t, slope, scale
+    cdef double slope, scale
     for i in range(n):
-        x = h[i]
-        t = tanh_parts(x, &slope, &scale)
-        a[i] = <real>copysign(t, x)
+        a[i] = <real>tanh_parts(h[i], &slope, &scale)
         d[i] = <real>(slope * scale)
 
 

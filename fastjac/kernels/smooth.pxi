@@ -92,7 +92,7 @@ cdef void tanh_shrink(const real* h, const real* p, Py_ssize_t n, real* a, real*
     cdef double x, y, q, N, A, t, slope, scale
     for i in range(n):
         x = h[i]
-        t = copysign(tanh_parts(x, &slope, &scale), x)
+        t = tanh_parts(x, &slope, &scale)
         y = clamp(x, 1.5)
         q = y * y
         N = 4583103525. + q * (349188840. + q * (6891885. + q * (42900. + q * 65.)))

@@ -51,18 +51,20 @@ static inline double fj_from_bits(uint64_t b)
     return x;
 }
 
-/* x within [-bound, bound], bound > 0; NaN stays NaN.
+/* The smaller of x and bound; NaN stays NaN.
  *
- * The bits of positive doubles are ordered as they are, so the minimum is one of integers. A
- * comparison of doubles would be a branch to the optimiser, which may then compute with the unclamped
- * x, speculatively, and raise the overflow that clamping is there to avoid. */
+ * The choice is made among bits, by a mask. A conditional would let the optimiser compute with both
+ * outcomes before it chooses, and raise the overflow that clamping is there to avoid. */
+static inline double fj_at_most(double x, double bound)
+{
+    uint64_t mask = 0 - (uint64_t)(bound < x);
+    return fj_from_bits((fj_bits(x) & ~mask) | (fj_bits(bound) & mask));
+}
+
+/* x within [-bound, bound], bound > 0; NaN stays NaN. */
 static inline double fj_clamp(double x, double bound)
 {
-    const uint64_t sign = UINT64_C(1) << 63, inf = UINT64_C(0x7FF0000000000000);
-    uint64_t b = fj_bits(x);
-    int64_t size = (int64_t)(b & ~sign), limit = (int64_t)fj_bits(bound);
-    uint64_t nan = (inf - (uint64_t)size) >> 63;
-    return fj_from_bits((uint64_t)(size < limit ? size : limit) | (0 - nan) | (b & sign));
+    return copysign(fj_at_most(fabs(x), bound), x);
 }
 
 /* a*b + c, in one rounding where that is fast. */
@@ -96,64 +98,85 @@ static inline double fj_sum_error(double a, double b, double s)
     return (a - (s - b_part)) + (b - b_part);
 }
 
-/* exp(x + dx) = return value * *scale, where dx corrects the rounding of x: |dx| <= ulp(x).
+/* num/(w + w_lo), |w_lo| <= ulp(w), where nothing underflows: with FMA within 0.5 ulp, else 1.5 ulp. */
+static inline double fj_quotient(double num, double w, double w_lo)
+{
+#if FJ_FAST_FMA
+    double r = 1.0 / w, q = num * r;
+    return fma(fma(-q, w_lo, fma(-q, w, num)), r, q);
+#else
+    (void)w_lo;
+    return num / w;
+#endif
+}
+
+/* exp(x) = (1 + return value) * *scale_1 * *scale_2, for |x| <= 1400.
  *
- * *scale is a power of two. A caller multiplies by it last, so that a product such as x*exp(x) is
- * rounded once even where exp(x) alone would be subnormal. *minus_one = exp(x + dx) - 1 holds for
- * x <= 700. Arguments beyond +-1400 are taken as +-1400: far enough for c*exp(x) to be 0 or inf.
- * A result that is not used costs nothing after inlining.
+ * The scales are powers of two, to be multiplied in one after the other; a caller multiplies by the
+ * second last, so that a product such as x*exp(x) is rounded once even where exp(x) alone would be
+ * subnormal. A result that is not used costs nothing after inlining.
  *
- * exp(r) = 1 + r + r^2 q(r) on |r| <= 0.3467 (ln(2)/2 and rounding), relative error of q 2^-57.5.
+ * The polynomial is exp(r) - 1 = r + r^2 q(r) on |r| <= 0.3467 (ln(2)/2 and rounding), relative error
+ * 2^-60; its terms are paired so that few of them wait for one another.
  */
-static inline double fj_exp_scaled(double x, double dx, double *scale, double *minus_one)
+static inline double fj_exp_reduced(double x, double *scale_1, double *scale_2)
 {
     const double log2_e = 0x1.71547652b82fep+0;
     const double ln2_hi = 0x1.62e42fee00000p-1; /* 33 bits: k*ln2_hi is exact for |k| < 2^20 [CW] */
     const double ln2_lo = 0x1.a39ef35793c76p-33;
     const double magic = 0x1.8p52 + 2046.0; /* leaves k + 2046 in the low bits [M] */
-    double z = fj_clamp(x, 1400.0);
-    dx = z == x ? dx : 0.0;
-
-    double shifted = fj_muladd(z, log2_e, magic);
+    double shifted = fj_muladd(x, log2_e, magic);
     double k = shifted - magic;
-    double hi = fj_muladd(-k, ln2_hi, z);
-    double lo = fj_muladd(k, ln2_lo, -dx);
-    double r = hi - lo;
-    double r_lo = (hi - r) - lo;
+    double hi = fj_muladd(-k, ln2_hi, x);
+    double r = fj_muladd(-k, ln2_lo, hi);
+    double r_lo = fj_muladd(-k, ln2_lo, hi - r);
 
-    double r2 = r * r;
-    double even = fj_muladd(r2, 0x1.1f7315649f2d7p-29, 0x1.27e4db5bb725ap-22);
-    double odd = fj_muladd(r2, 0x1.af4e092e1705bp-26, 0x1.71de02225a2f3p-19);
-    even = fj_muladd(r2, even, 0x1.a01a01a6db488p-16);
-    odd = fj_muladd(r2, odd, 0x1.a01a01abeccc3p-13);
-    even = fj_muladd(r2, even, 0x1.6c16c16c162cfp-10);
-    odd = fj_muladd(r2, odd, 0x1.11111111100d3p-7);
-    even = fj_muladd(r2, even, 0x1.5555555555556p-5);
-    odd = fj_muladd(r2, odd, 0x1.5555555555557p-3);
-    even = fj_muladd(r2, even, 0.5);
-    double q = fj_muladd(r, odd, even);
-    /* exp(r + r_lo) - 1 = r + tail, r_lo * exp(r) being cut after its linear term. */
-    double tail = fj_muladd(r, fj_muladd(r, q, r_lo), r_lo);
+    double r2 = r * r, r4 = r2 * r2;
+    double q_0 = fj_muladd(r, 0x1.5555555555557p-3, 0.5);
+    double q_2 = fj_muladd(r, 0x1.11111111100d3p-7, 0x1.5555555555556p-5);
+    double q_4 = fj_muladd(r, 0x1.a01a01abeccc3p-13, 0x1.6c16c16c162cfp-10);
+    double q_6 = fj_muladd(r, 0x1.71de02225a2f3p-19, 0x1.a01a01a6db488p-16);
+    double q_8 = fj_muladd(r, 0x1.af4e092e1705bp-26, 0x1.27e4db5bb725ap-22);
+    q_8 = fj_muladd(r2, 0x1.1f7315649f2d7p-29, q_8);
+    q_4 = fj_muladd(r4, q_8, fj_muladd(r2, q_6, q_4));
+    q_0 = fj_muladd(r4, q_4, fj_muladd(r2, q_2, q_0));
 
     /* 2^k in two factors with exponents floor(k/2) and ceil(k/2), both normal for |k| <= 2020. */
     uint64_t biased = fj_bits(shifted) & 0xFFF;
-    double scale_1 = fj_from_bits((biased >> 1) << 52);
-    double scale_2 = fj_from_bits((biased - (biased >> 1)) << 52);
-
-    double one_r = 1.0 + r;
-    double exp_r = one_r + (((1.0 - one_r) + r) + tail);
-
-    /* 2^k (1 + r + tail) - 1 = (2^k - 1) + 2^k r + 2^k tail; |2^k - 1| >= |2^k r| unless k = 0. */
-    double power = scale_1 * scale_2;
-    double shift = power - 1.0;
-    double step = power * r;
-    double sum = shift + step;
-    *minus_one = copysign(sum + fj_muladd(power, tail, (shift - sum) + step), x);
-    *scale = scale_2;
-    return exp_r * scale_1;
+    *scale_1 = fj_from_bits((biased >> 1) << 52);
+    *scale_2 = fj_from_bits((biased - (biased >> 1)) << 52);
+    /* exp(r + r_lo) - 1, r_lo*exp(r) being cut after its first term. */
+    return r + fj_muladd(r2, q_0, r_lo);
 }
 
-/* exp(x), within 0.6 ulp. */
+/* exp(x + dx) = return value * *scale; beyond +-1400, x is taken as +-1400: far enough for exp(x) to be
+ * 0 or inf. *minus_one = exp(x + dx) - 1 holds for x <= 700. */
+static inline double fj_exp_scaled(double x, double dx, double *scale, double *minus_one)
+{
+    double scale_1, z = fj_clamp(x, 1400.0);
+    double p = fj_exp_reduced(z, &scale_1, scale);
+    p = fj_muladd(z == x ? dx : 0.0, 1.0 + p, p);
+    double power = scale_1 * *scale;
+    *minus_one = copysign(fj_muladd(power, p, power - 1.0), x);
+    return fj_muladd(scale_1, p, scale_1);
+}
+
+/* tanh(x); tanh'(x) = *slope * *scale.
+ *
+ * With t = exp(-2|x|) = c (1 + p), tanh|x| = (1 - t)/(1 + t) and tanh'(x) = 4 t/(1 + t)^2: no two terms
+ * cancel, as 1 - c and c p have one sign or c is 1. Beyond 400 both have reached their limits. */
+static inline double fj_tanh(double x, double *slope, double *scale)
+{
+    double scale_1, y = fj_at_most(fabs(x), 400.0);
+    double p = fj_exp_reduced(-2.0 * y, &scale_1, scale);
+    double c = scale_1 * *scale;
+    double w = fj_muladd(c, p, 1.0 + c), w_lo = fj_muladd(c, p, (1.0 + c) - w);
+    double u = fj_muladd(scale_1, p, scale_1), t = u * *scale;
+    *slope = 4.0 * u / fj_muladd(t, 2.0 + t, 1.0);
+    return copysign(fj_quotient(fj_muladd(c, p, c - 1.0), w, w_lo), x);
+}
+
+/* exp(x), within 0.7 ulp. */
 static inline double fj_exp(double x)
 {
     double scale, minus_one;
@@ -232,8 +255,12 @@ static inline double fj_normal_tail(double y)
 /* 1 - r (w + w_lo), accurately, where r = fl(1/w): what division and the rounding of w left out. */
 static inline double fj_residual(double w, double w_lo, double r)
 {
+#if FJ_FAST_FMA
+    return fma(-w_lo, r, fma(-w, r, 1.0));
+#else
     double p = w * r;
     return ((1.0 - p) - fj_product_error(w, r, p)) - w_lo * r;
+#endif
 }
 
 #endif
