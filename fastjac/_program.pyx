@@ -30,7 +30,7 @@ from fastjac.kernels.dispatch cimport current_kernels
 
 from fastjac.activations import ACTIVATIONS
 from fastjac.kernels import dispatch
-from fastjac.planning import TILE_NBYTES, make_plan, n_value_elements, padded
+from fastjac.planning import TILE_NBYTES, as_activity, make_plan, n_value_elements, padded
 
 cnp.import_array()
 
@@ -66,6 +66,8 @@ cdef class Program:
         Which engine computes: "packed" or "blas".
     order : str or tuple
         The order of products that was asked for.
+    activity : None, float or tuple
+        The share of active units that was stated.
     simd : str
         The build of the kernels.
     """
@@ -79,6 +81,7 @@ cdef class Program:
     cdef readonly object dtype
     cdef readonly str engine
     cdef readonly object order
+    cdef readonly object activity
     cdef readonly str simd
     cdef Py_ssize_t n_lanes
     cdef Py_ssize_t n_last              # n_L
@@ -96,7 +99,7 @@ cdef class Program:
 
     # ------------------------------------------------------------ packing
 
-    def _pack(self, tuple layers, dtype, str engine, order):
+    def _pack(self, tuple layers, dtype, str engine, order, activity):
         """Copy what the layers hold into the form that the engine reads. Called once, by Network."""
         cdef Py_ssize_t k, n_values = 0
         cdef layer_t* packed
@@ -107,7 +110,8 @@ cdef class Program:
         self.dtype = np.dtype(dtype)
         self.is_f64 = self.dtype == np.float64
         self.typenum = cnp.NPY_DOUBLE if self.is_f64 else cnp.NPY_FLOAT
-        self.engine, self.order, self.python_layers, self.arrays = engine, order, layers, []
+        self.engine, self.order, self.activity = engine, order, activity
+        self.python_layers, self.arrays = layers, []
         self.simd = dispatch.simd_level()
         self.net.kernels = current_kernels()
         PyMem_RawFree(self.net.layers)
@@ -188,7 +192,7 @@ cdef class Program:
     cdef int prepare_plans(self) except -1:
         """Make the two plans, when the first Jacobian is asked for."""
         cdef plan_t point, batch
-        plans = self.new_plan(False), self.new_plan(True)
+        plans = self.new_plan(False, self.activity), self.new_plan(True, self.activity)
         point.steps = batch.steps = NULL
         try:
             self.pack_plan(plans[0], &point)
@@ -205,10 +209,20 @@ cdef class Program:
             PyMem_RawFree(batch.steps)
         return 0
 
-    cdef new_plan(self, bint batch):
+    cdef new_plan(self, bint batch, activity):
+        """The plan for a point or for batches, with what the user expects of the units."""
+        shares = []
+        for k, layer in enumerate(self.python_layers):
+            entry, given = ACTIVATIONS[layer.activation], activity
+            if isinstance(activity, tuple):
+                given = activity[k]
+            if self.engine == "packed" and entry.vanishes:
+                shares.append(entry.activity if given is None else given)
+            else:
+                shares.append(None)
         return make_plan(
             self.widths, batch=batch, order=self.order, itemsize=self.dtype.itemsize, engine=self.engine,
-            n_lanes=self.n_lanes)
+            n_lanes=self.n_lanes, activity=shares)
 
     cdef int pack_plan(self, plan, plan_t* packed) except -1:
         cdef Py_ssize_t i, offset = self.net.n_values
@@ -274,22 +288,32 @@ cdef class Program:
         self.require_ready()
         return (self.n_in, *map(attrgetter("n_out"), self.layers))
 
-    def plan(self, n_points=1):
+    def plan(self, n_points=1, *, activity=None):
         """How the Jacobian of `n_points` points is computed.
 
         Parameters
         ----------
         n_points : int
             One point has a plan of its own; every larger number shares the plan of batches.
+        activity : float or sequence of float, optional
+            Asks for the plan of the same network made with this `activity`.
 
         Returns
         -------
         Plan
-            Prints the bracketing, its steps and the multiply-adds of each order.
+            Prints the bracketing, its steps and the multiply-adds of each order; where units may be
+            inactive also those expected of the active ones.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `n_points` or `activity` is not what is expected.
         """
         self.require_ready()
         if operator.index(n_points) < 1:
             raise ValueError(f"n_points: expected a positive number, got {n_points}")
+        if activity is not None:
+            return self.new_plan(n_points > 1, as_activity(activity, self.net.n_layers))
         if self.python_plans is None:
             self.prepare_plans()
         return self.python_plans[n_points > 1]

@@ -33,8 +33,9 @@ class Activation:
         The derivative where there are two one-sided ones; empty where f is smooth.
     kind : {"diagonal", "softmax", "log_softmax"}
         Shape of the derivative: elementwise, or the dense matrix of softmax or log_softmax.
-    vanishes : bool
-        Whether f' is exactly zero on an interval, so that units drop out of the chain.
+    activity : float
+        Share of units with f' ≠ 0 that is expected: for h of the standard normal distribution and the
+        default parameters. Below 1 where f' is exactly zero on an interval.
     """
 
     name: str
@@ -46,10 +47,15 @@ class Activation:
     parameters: dict = field(default_factory=dict)
     kinks: str = ""
     kind: str = "diagonal"
-    vanishes: bool = False
+    activity: float = 1.0
 
     def __post_init__(self):
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+
+    @property
+    def vanishes(self):
+        """Whether f' is exactly zero on an interval, so that units drop out of the chain."""
+        return self.activity < 1
 
     def __reduce__(self):
         return find, (self.name,)
@@ -59,10 +65,10 @@ _TABLE = (
     Activation("identity", "h", "1", r"h", r"1", ("linear", "none")),
     Activation(
         "relu", "max(h, 0)", "1 if h > 0 else 0",
-        r"\max(h, 0)", r"\mathbf{1}_{h > 0}", kinks="f'(0) = 0", vanishes=True),
+        r"\max(h, 0)", r"\mathbf{1}_{h > 0}", kinks="f'(0) = 0", activity=0.5),
     Activation(
         "relu6", "min(max(h, 0), 6)", "1 if 0 < h < 6 else 0",
-        r"\min(\max(h, 0), 6)", r"\mathbf{1}_{0 < h < 6}", kinks="f'(0) = f'(6) = 0", vanishes=True),
+        r"\min(\max(h, 0), 6)", r"\mathbf{1}_{0 < h < 6}", kinks="f'(0) = f'(6) = 0", activity=0.5),
     Activation(
         "leaky_relu", "h if h > 0 else negative_slope*h", "1 if h > 0 else negative_slope",
         r"\max(h, 0) + s \min(h, 0)", r"\mathbf{1}_{h > 0} + s \, \mathbf{1}_{h \le 0}",
@@ -74,7 +80,7 @@ _TABLE = (
     Activation(
         "thresholded_relu", "h if h > theta else 0", "1 if h > theta else 0",
         r"h \, \mathbf{1}_{h > \theta}", r"\mathbf{1}_{h > \theta}",
-        (), {"theta": 1.0}, "f'(theta) = 0; f itself jumps there", vanishes=True),
+        (), {"theta": 1.0}, "f'(theta) = 0; f itself jumps there", activity=0.159),
     Activation(
         "elu", "h if h > 0 else alpha*(exp(h) - 1)", "1 if h > 0 else alpha*exp(h)",
         r"\max(h, 0) + \alpha (e^{\min(h, 0)} - 1)",
@@ -93,16 +99,16 @@ _TABLE = (
     Activation(
         "hard_tanh", "min(max(h, min), max)", "1 if min < h < max else 0",
         r"\min(\max(h, l), u)", r"\mathbf{1}_{l < h < u}",
-        (), {"min": -1.0, "max": 1.0}, "f'(min) = f'(max) = 0", vanishes=True),
+        (), {"min": -1.0, "max": 1.0}, "f'(min) = f'(max) = 0", activity=0.683),
     Activation(
         "hard_sigmoid", "min(max(slope*h + offset, 0), 1)", "slope if 0 < slope*h + offset < 1 else 0",
         r"\min(\max(s h + o, 0), 1)", r"s \, \mathbf{1}_{0 < s h + o < 1}",
-        (), {"slope": 1 / 6, "offset": 0.5}, "f' = 0 at both ends (h = -3 and h = 3 by default)", vanishes=True),
+        (), {"slope": 1 / 6, "offset": 0.5}, "f' = 0 at both ends (h = -3 and h = 3 by default)", activity=0.997),
     Activation(
         "hard_swish", "h*min(max(h + 3, 0), 6)/6", "0 if h <= -3 else 1 if h >= 3 else (2*h + 3)/6",
         r"h \min(\max(h + 3, 0), 6) / 6",
         r"\mathbf{1}_{h \ge 3} + \tfrac{2 h + 3}{6} \mathbf{1}_{-3 < h < 3}",
-        ("hard_silu",), kinks="f'(-3) = 0, f'(3) = 1", vanishes=True),
+        ("hard_silu",), kinks="f'(-3) = 0, f'(3) = 1", activity=0.999),
     Activation("tanh", "tanh(h)", "1/cosh(h)**2", r"\tanh h", r"\operatorname{sech}^2 h"),
     Activation(
         "sigmoid", "1/(1 + exp(-h))", "sigmoid(h)*sigmoid(-h)",
@@ -137,11 +143,11 @@ _TABLE = (
     Activation(
         "soft_shrink", "sign(h)*max(|h| - threshold, 0)", "1 if |h| > threshold else 0",
         r"\operatorname{sign}(h) \max(|h| - t, 0)", r"\mathbf{1}_{|h| > t}",
-        (), {"threshold": 0.5}, "f'(-threshold) = f'(threshold) = 0", vanishes=True),
+        (), {"threshold": 0.5}, "f'(-threshold) = f'(threshold) = 0", activity=0.617),
     Activation(
         "hard_shrink", "h if |h| > threshold else 0", "1 if |h| > threshold else 0",
         r"h \, \mathbf{1}_{|h| > t}", r"\mathbf{1}_{|h| > t}",
-        (), {"threshold": 0.5}, "f'(-threshold) = f'(threshold) = 0; f itself jumps there", vanishes=True),
+        (), {"threshold": 0.5}, "f'(-threshold) = f'(threshold) = 0; f itself jumps there", activity=0.617),
     Activation("exp", "exp(h)", "exp(h)", r"e^{h}", r"e^{h}", ("exponential",)),
     Activation("sin", "sin(h)", "cos(h)", r"\sin h", r"\cos h", ("sine",)),
     Activation("cos", "cos(h)", "-sin(h)", r"\cos h", r"-\sin h", ("cosine",)),

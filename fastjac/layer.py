@@ -10,8 +10,8 @@ from fastjac._arguments import as_real
 # Largest dimension that every BLAS can be told.
 MAX_WIDTH = 2**31 - 1
 
-# Version of what a pickle of a layer or a network holds.
-PICKLE_VERSION = 1
+# Version of what a pickle of a layer or a network holds. 2: the activity of a network.
+PICKLE_VERSION = 2
 
 
 class Layer:

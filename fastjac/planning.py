@@ -7,11 +7,14 @@ normal (rows are outputs of layer j) or transposed (rows are inputs of layer i),
 * a forward step, A_j · transposed block: one product with the constant W_j for all points of a tile;
 * a meeting of two blocks, which differ from point to point: one product a point.
 
-Every bracketing of the chain is made of these three.
+Every bracketing of the chain is made of these three. A product sums over the units of one layer; where
+the activation of that layer has f' = 0 on an interval, the engine `packed` leaves out its inactive units,
+and the layer's *activity*, the share of units expected to have f' ≠ 0, scales what the product costs.
 """
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -21,6 +24,11 @@ N_LAYERS_EXHAUSTIVE = 64
 
 # Bytes of a tile's workspace: within the L2 cache of current cores, with room for weights.
 TILE_NBYTES = 512 * 1024
+
+# Rows of a block from which a product by a weight leaves inactive units out. It then runs point by point:
+# with fewer rows, one product for the whole tile is faster. The number of points does not count, so that a
+# point has the same bits in every batch.
+FEWEST_SPARSE_ROWS = 3
 
 NORMAL, TRANSPOSED = 0, 1
 
@@ -65,6 +73,10 @@ class Step:
         Slots; −1 in `left` and `right` where there is no operand.
     left_transposed, right_transposed, out_transposed : bool
         Orientation of the blocks.
+    sparse : int
+        Index of the layer whose inactive units the product leaves out; −1 if it sums over all n_inner.
+    activity : float
+        Expected share of the n_inner units that it sums over.
     """
 
     kind: str
@@ -78,11 +90,18 @@ class Step:
     left_transposed: bool
     right_transposed: bool
     out_transposed: bool
+    sparse: int = -1
+    activity: float = 1.0
 
     @property
     def multiply_adds(self):
         """Multiply-adds of the product, for one point."""
         return self.n_rows * self.n_inner * self.n_cols
+
+    @property
+    def expected_multiply_adds(self):
+        """The same without those of the units that are expected to be inactive."""
+        return self.activity * self.multiply_adds
 
 
 @dataclass(frozen=True)
@@ -109,6 +128,10 @@ class Plan:
         Memory of one worker beyond arguments and results.
     engine, dtype : str
         Which engine runs it, for which floating-point type.
+    activity : tuple of float or None
+        Expected share of units with f' ≠ 0 in each layer; None where all are summed over.
+    expected_multiply_adds, expected_multiply_adds_forward, expected_multiply_adds_reverse : float
+        Multiply-adds without those of the units that are expected to be inactive.
     """
 
     widths: tuple
@@ -119,6 +142,7 @@ class Plan:
     workspace_nbytes: int
     engine: str
     dtype: str
+    activity: tuple
 
     @property
     def multiply_adds(self):
@@ -133,6 +157,20 @@ class Plan:
     def multiply_adds_reverse(self):
         n = self.widths
         return sum(n[-1] * n[k] * n[k - 1] for k in range(len(n) - 2, 0, -1))
+
+    @property
+    def expected_multiply_adds(self):
+        return sum(step.expected_multiply_adds for step in self.steps)
+
+    @property
+    def expected_multiply_adds_forward(self):
+        n = self.widths
+        return sum(n[0] * n[k - 1] * n[k] * _share(self.activity, k - 1, n[0]) for k in range(2, len(n)))
+
+    @property
+    def expected_multiply_adds_reverse(self):
+        n = self.widths
+        return sum(n[-1] * n[k] * n[k - 1] * _share(self.activity, k, n[-1]) for k in range(1, len(n) - 1))
 
     @property
     def bracketing(self):
@@ -159,14 +197,21 @@ class Plan:
         name = sweep[products.pop()] if len(products) == 1 and products <= set(sweep) else "meeting blocks"
         if len(self.widths) == 2:
             name = "one factor, no product"
+        some_vanish = any(share is not None for share in self.activity[:-1])
+        counts = [
+            f"    {label:<13}  {dense:>16,}" + f"  {expected:>16,.0f}" * some_vanish
+            for label, dense, expected in (
+                ("this plan", self.multiply_adds, self.expected_multiply_adds),
+                ("forward sweep", self.multiply_adds_forward, self.expected_multiply_adds_forward),
+                ("reverse sweep", self.multiply_adds_reverse, self.expected_multiply_adds_reverse),
+            )
+        ]
         lines = [
             f"Plan of {'-'.join(map(str, self.widths))} for {'a batch' if self.batch else 'one point'}, "
             f"engine {self.engine}, {self.dtype}",
             f"  J = {_shorten(self.bracketing)}    with A_k = D_k W_kᵀ: {name}",
-            "  multiply-adds per point",
-            f"    this plan      {self.multiply_adds:>16,}",
-            f"    forward sweep  {self.multiply_adds_forward:>16,}",
-            f"    reverse sweep  {self.multiply_adds_reverse:>16,}",
+            "  multiply-adds per point" + "           all      of active units" * some_vanish,
+            *counts,
             f"  points per tile  {self.n_points_per_tile:>16,}",
             f"  workspace        {self.workspace_nbytes:>16,} bytes per worker",
             "  steps",
@@ -177,7 +222,8 @@ class Plan:
         return "\n".join(lines + [f"    {text}" for text in texts])
 
 
-def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", n_lanes=1, cost_model=None):
+def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", n_lanes=1, activity=None,
+              cost_model=None):
     """Plan the Jacobian of a network of these widths.
 
     Parameters
@@ -195,6 +241,9 @@ def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", n_lanes
         Which engine will run the plan.
     n_lanes : int
         Rows of blocks are padded to a multiple of it.
+    activity : sequence of float or None, optional
+        For each layer, the share of units that are expected to have f' ≠ 0, in (0, 1]; None where the
+        engine leaves no unit out, as it is for all layers if not given.
     cost_model : CostModel, optional
         What the plan is charged for.
 
@@ -208,13 +257,14 @@ def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", n_lanes
         If `order` is not a bracketing of this chain.
     """
     widths = tuple(widths)
+    activity = (None,) * (len(widths) - 1) if activity is None else tuple(activity)
     # `packed` promises a point the same bits alone and in any batch: it has one order for both.
-    choices = _choose(widths, batch or engine == "packed", order, cost_model or CostModel())
-    steps, slots = _emit(widths, choices, n_lanes)
+    choices = _choose(widths, batch or engine == "packed", order, activity, cost_model or CostModel())
+    steps, slots = _emit(widths, choices, n_lanes, activity)
     n_elements = n_value_elements(widths, n_lanes) + sum(slots)
     n_points = max(1, TILE_NBYTES // (n_elements * itemsize)) if batch else 1
     return Plan(widths, batch, steps, slots, n_points, n_points * n_elements * itemsize, engine,
-                "float64" if itemsize == 8 else "float32")
+                "float64" if itemsize == 8 else "float32", activity)
 
 
 def check_order(order, n_layers):
@@ -229,18 +279,61 @@ def check_order(order, n_layers):
         )
 
 
+def as_activity(activity, n_layers):
+    """What the user expects, checked: None, a number for all layers, or a tuple with one for each.
+
+    Raises
+    ------
+    TypeError
+        If it is neither numbers nor None.
+    ValueError
+        If a number lies outside (0, 1], or there is not one for each layer.
+    """
+    if activity is None or isinstance(activity, numbers.Real):
+        return _as_share(activity, "activity")
+    try:
+        shares = () if isinstance(activity, str) else tuple(activity)
+    except TypeError:
+        shares = ()
+    if not shares:
+        raise TypeError(f"activity: expected a number or one for each layer, got {activity!r}")
+    if len(shares) != n_layers:
+        raise ValueError(f"activity: expected {n_layers} numbers, one for each layer, got {len(shares)}")
+    return tuple(_as_share(share, f"activity: layer {k}") for k, share in enumerate(shares, 1))
+
+
+def _as_share(share, name):
+    if share is None:
+        return None
+    if not isinstance(share, numbers.Real) or isinstance(share, bool):
+        raise TypeError(f"{name}: expected a number in (0, 1], got {share!r}")
+    if not 0 < share <= 1:
+        raise ValueError(f"{name}: expected a number in (0, 1], got {share}")
+    return float(share)
+
+
+def _is_sparse(activity, k, n_rows):
+    """Whether a product of n_rows rows by a weight leaves out the inactive units of layer k."""
+    return activity[k - 1] is not None and n_rows >= FEWEST_SPARSE_ROWS
+
+
+def _share(activity, k, n_rows):
+    """The share of layer k's units that this product is expected to sum over."""
+    return activity[k - 1] if _is_sparse(activity, k, n_rows) else 1.0
+
+
 # Choices map a block (i, j, orientation), layers from 1, to how it is made:
 #   ("form",), ("reverse",), ("forward",) or ("meet", s, orientation of s+1..j, orientation of i..s).
 
 
-def _choose(n, batch, order, cost):
+def _choose(n, batch, order, activity, cost):
     n_layers = len(n) - 1
     check_order(order, n_layers)
     if order == "reverse" or n_layers == 1:
         return _sweep_choices(n_layers, 1, n_layers, NORMAL)
     if order == "forward":
         return _sweep_choices(n_layers, 1, n_layers, TRANSPOSED)
-    costs = _Costs(n, batch, cost)
+    costs = _Costs(n, batch, activity, cost)
     if order != "auto":
         return _choose_bracketing(costs, _splits(order)[1])[1]
     # On equal cost a sweep is taken: it has fewer, larger products.
@@ -268,8 +361,8 @@ def _sweep_choices(n_layers, i, j, orientation):
 class _Costs:
     """The cost model applied to the steps of one chain."""
 
-    def __init__(self, n, batch, cost):
-        self.n, self.cost = n, cost
+    def __init__(self, n, batch, activity, cost):
+        self.n, self.activity, self.cost = n, activity, cost
         self.separate = cost.separate if batch else cost.stacked
         self.stacked_call = 0.0 if batch else cost.call
 
@@ -279,12 +372,14 @@ class _Costs:
     def reverse(self, i, j):
         """Block (i+1..j) becomes (i..j)."""
         n = self.n
-        return n[j] * n[i] * (self.cost.element + self.cost.stacked * n[i - 1]) + self.stacked_call
+        stacked = self.cost.stacked * _share(self.activity, i, n[j])
+        return n[j] * n[i] * (self.cost.element + stacked * n[i - 1]) + self.stacked_call
 
     def forward(self, i, j):
         """Block (i..j−1) becomes (i..j)."""
         n = self.n
-        return n[i - 1] * n[j] * (self.cost.element + self.cost.stacked * n[j - 1]) + self.stacked_call
+        stacked = self.cost.stacked * _share(self.activity, j - 1, n[i - 1])
+        return n[i - 1] * n[j] * (self.cost.element + stacked * n[j - 1]) + self.stacked_call
 
     def meet(self, i, s, j):
         n = self.n
@@ -340,15 +435,24 @@ def _choose_meeting_point(costs):
     """The cheapest single meeting point and its choices, in linear time.
 
     The blocks grow outwards from the meeting point s, forward to the output and reverse to the input.
-    The width n_s multiplies all their products, so that sums of n_k n_{k−1} and of n_k are enough.
+    The width n_s multiplies all their products, so that sums of n_k n_{k−1}, times the activity of the
+    layer that a step sums over, and of n_k are enough.
     """
     n, cost = costs.n, costs.cost
     n_layers = len(n) - 1
     widths = [0, *accumulate(n[1:])]
-    pairs = [0, *accumulate(n[k] * n[k - 1] for k in range(1, n_layers + 1))]
+
+    def products_of_sweeps(n_rows):
+        """Sums over the layers 1..k of what a reverse and a forward step at each cost."""
+        reverse = (n[k] * n[k - 1] * _share(costs.activity, k, n_rows) for k in range(1, n_layers + 1))
+        forward = (n[k] * n[k - 1] * _share(costs.activity, k - 1, n_rows) for k in range(2, n_layers + 1))
+        return [0, *accumulate(reverse)], [0, 0, *accumulate(forward)]
+
+    of_few_rows, of_many_rows = products_of_sweeps(1), products_of_sweeps(FEWEST_SPARSE_ROWS)
     best, best_s = float("inf"), None
     for s in range(1, n_layers):
-        products = pairs[s - 1] + pairs[n_layers] - pairs[s + 1]
+        reverse, forward = of_many_rows if n[s] >= FEWEST_SPARSE_ROWS else of_few_rows
+        products = reverse[s - 1] + forward[n_layers] - forward[s + 1]
         elements = n[s - 1] + widths[s - 1] + widths[n_layers] - widths[s]
         total = n[s] * (cost.stacked * products + cost.element * elements) + costs.meet(1, s, n_layers)
         total += (n_layers - 2) * costs.stacked_call
@@ -383,7 +487,7 @@ def n_value_elements(widths, n_lanes):
     return sum(rows[1:]) + 3 * max(rows)
 
 
-def _emit(n, choices, n_lanes):
+def _emit(n, choices, n_lanes, activity):
     """The steps that make the block (1..L), and the sizes of the slots that they use."""
     n_layers = len(n) - 1
     steps, slot_sizes, free, done = [], [], [], []
@@ -412,7 +516,7 @@ def _emit(n, choices, n_lanes):
         is_result = block == (1, n_layers, NORMAL)
         n_rows, n_cols = (n[i - 1], n[j]) if orientation == TRANSPOSED else (n[j], n[i - 1])
         out = -1 if is_result else take(n_rows * padded(n_cols, n_lanes))
-        steps.append(_step(n, block, how, operands, slots, out))
+        steps.append(_step(n, block, how, operands, slots, out, activity))
         free.extend(slots)
         done.append(out)
     return tuple(steps), tuple(slot_sizes)
@@ -433,17 +537,24 @@ def _operands(block, how):
             return ((s + 1, j, left), (i, s, right))
 
 
-def _step(n, block, how, operands, slots, out):
+def _step(n, block, how, operands, slots, out, activity):
     i, j, orientation = block
     transposed = orientation == TRANSPOSED
+
+    def sparsity(k, n_rows):
+        """`sparse` and `activity` of a product by a weight that sums over the units of layer k."""
+        return k - 1 if _is_sparse(activity, k, n_rows) else -1, _share(activity, k, n_rows)
+
     match how[0]:
         case "form":
             rows, cols = (n[i - 1], n[i]) if transposed else (n[i], n[i - 1])
             return Step("form", i - 1, rows, 0, cols, -1, -1, out, False, False, transposed)
         case "reverse":
-            return Step("reverse", i - 1, n[j], n[i], n[i - 1], slots[0], -1, out, False, False, False)
+            return Step("reverse", i - 1, n[j], n[i], n[i - 1], slots[0], -1, out, False, False, False,
+                        *sparsity(i, n[j]))
         case "forward":
-            return Step("forward", j - 1, n[i - 1], n[j - 1], n[j], -1, slots[0], out, False, True, True)
+            return Step("forward", j - 1, n[i - 1], n[j - 1], n[j], -1, slots[0], out, False, True, True,
+                        *sparsity(j - 1, n[i - 1]))
         case "transpose":
             return Step("transpose", -1, n[0], 0, n[-1], slots[0], -1, out, True, False, False)
     s = how[1]

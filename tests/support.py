@@ -9,7 +9,7 @@ import numpy as np
 import fastjac as fj
 
 
-def make_network(widths, activations, dtype="float64", *, seed=0, order="auto", gain=1.0, bias=True):
+def make_network(widths, activations, dtype="float64", *, seed=0, gain=1.0, bias=True, **options):
     """A network with normally distributed weights of variance gain²/n_in; activations are cycled through."""
     rng = np.random.default_rng(seed)
     layers = [
@@ -20,7 +20,7 @@ def make_network(widths, activations, dtype="float64", *, seed=0, order="auto", 
         )
         for k, (n_in, n_out) in enumerate(zip(widths, widths[1:]))
     ]
-    return fj.Network(layers, dtype=dtype, order=order)
+    return fj.Network(layers, dtype=dtype, **options)
 
 
 def make_mixed(dtype="float64"):

@@ -10,6 +10,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 from oracles_activations import oracles
+from scipy.special import ndtri
 
 import fastjac as fj
 from fastjac.activations import ACTIVATIONS, find, parameter_rows
@@ -55,6 +56,15 @@ def test_find_unknown_lists_the_nearest_and_all_case_66():
         find("qqq")
     with pytest.raises(TypeError, match="expected a name, got int"):
         find(3)
+
+
+@pytest.mark.parametrize("name", [a.name for a in ACTIVATIONS.values() if a.kind == "diagonal"])
+def test_activity_is_the_share_of_normal_points_with_a_slope(name):
+    h = ndtri((np.arange(10_000) + 0.5) / 10_000)
+    parameters = {key: 0.5 for key, default in find(name).parameters.items() if default is None}
+    slopes = fj.Network([fj.Layer(h[None], None, name, **parameters)]).jacobian([1.0])
+    assert find(name).activity == pytest.approx(np.count_nonzero(slopes) / 10_000, abs=5e-4)
+    assert find(name).vanishes == (np.count_nonzero(slopes) < 10_000)
 
 
 def test_activations_copy_and_pickle_as_themselves():

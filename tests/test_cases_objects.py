@@ -1,5 +1,6 @@
 """Cases 64 to 73: networks and layers as Python objects."""
 
+import base64
 import copy
 import gc
 import pickle
@@ -8,7 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
-from support import assert_same, make_mixed, parts, random_array, run_python
+from support import assert_same, make_mixed, make_network, parts, random_array, run_python
 
 import fastjac as fj
 from fastjac import layer as layer_module
@@ -74,6 +75,7 @@ def some_networks(dtype):
         fj.Layer(rng.standard_normal((6, 5)), np.ones(5), "speculator", alpha=rng.uniform(size=5), beta=0.1),
         fj.Layer(rng.standard_normal((5, 3)), None, "gelu", approximate="tanh"),
     ], dtype=dtype, order="forward")
+    yield make_network((4, 9, 6), ["relu"], dtype, activity=(0.3, None))
 
 
 def test_case_67_copies(operand, dtype):
@@ -81,7 +83,8 @@ def test_case_67_copies(operand, dtype):
         a = random_array((5, operand.width(net)), dtype)
         for other in copies(net):
             assert_same(operand(other, a), operand(net, a))
-            assert (other.dtype, other.engine, other.order) == (net.dtype, net.engine, net.order)
+            assert (other.dtype, other.engine, other.order, other.activity) == (
+                net.dtype, net.engine, net.order, net.activity)
             assert repr(other) == repr(net)
             assert str(other.plan()) == str(net.plan())
 
@@ -106,6 +109,19 @@ def test_case_68_pickle_of_a_newer_version(monkeypatch):
             newer = pickle.dumps(thing)
         with pytest.raises(ValueError, match=f"{version} .*{version + 6}"):
             pickle.loads(newer)
+
+
+def test_pickle_of_an_older_version():
+    """Version 1, which knew no activity."""
+    pickled = base64.b85decode(
+        "fCQDA0RR910001t4`yL=bZTK^E^cLXcW-iQl#C5uZDDI=Uv6b|cW-iQl#`SwO96}xW?^%5YGGq8Y+-q2a+Hh<Uu|J)WnXMzd1Z2xlawe+0"
+        "gM)Ib!~8YE?;ABa%C=Ub!>ELVRCX|d6bL{Uvgz*Z*FsRa&=>Ll#`T<1#We1aCwxB2X16xa&lpLl#`T80ELu80b-Pglv0!^O94v)O9F<JXb"
+        "Fr3WOR9OWt5YYi~?pjl!=Iklv0!^O9PAnJd{pOPD=m(|Nlz=|Ns9>0CbdMi9;X&000000PsHm000000Pw#600000002M$000000N_8Abd+L"
+        "f2xtpS0ELuj4TqFclqgF9O9F+IXcdV=5C8xG00000000000002+Ka_NoVvGcGWo&hneUx;RQj}-~C`$oo2xtpS0ELuj4TqFclqgF9O9D#)"
+        "hLmU(i9-+o000000PsHm0000000=;obd+LFj0kCDWo~q7ba|A0lysC*l!lay2WD(<VRSPxl#B*&VPk7$WR#2tW^ZzLVRB@Ybd*w*E&")
+    net = pickle.loads(pickled)
+    assert (net.dtype, net.engine, net.order, net.activity) == (np.float32, "packed", "forward", None)
+    assert net.jacobian([1.0, 1.0]).tolist() == [[-2, 3.5]]
 
 
 def test_case_69_exposed_arrays_are_read_only(dtype):

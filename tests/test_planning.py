@@ -1,14 +1,16 @@
 """Plans against brute force over all bracketings, and against what runs."""
 
+import copy
 import functools
 import itertools
+import pickle
 import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from support import assert_close, make_network, random_array, reference
+from support import assert_close, assert_same, make_network, random_array, reference
 
 import fastjac as fj
 from fastjac import planning
@@ -45,12 +47,28 @@ def multiply_adds(n, tree):
     return multiply_adds(n, left) + multiply_adds(n, right) + n[j] * n[s] * n[i - 1]
 
 
-def costs_of_steps(plan, cost, batch):
+@st.composite
+def widths_and_activity(draw, widths):
+    """Widths, and for each layer the share of active units, or None where all count."""
+    n = draw(widths)
+    share = st.one_of(st.none(), st.floats(0.01, 1.0))
+    return n, draw(st.lists(share, min_size=len(n) - 1, max_size=len(n) - 1))
+
+
+def terms(n, activity, k, n_rows):
+    """Terms of a sum over layer k, in a product of so many rows by a weight."""
+    return n[k] if activity is None or activity[k - 1] is None or n_rows < 3 else n[k] * activity[k - 1]
+
+
+def costs_of_steps(plan, cost, batch, activity=None):
     """What a cost model charges for the steps of a plan."""
     separate, call = (cost.separate, 0.0) if batch else (cost.stacked, cost.call)
     total = 0.0
     for step in plan.steps:
-        product = step.n_rows * step.n_inner * step.n_cols
+        inner = step.n_inner
+        if step.kind in ("reverse", "forward"):
+            inner = terms(plan.widths, activity, step.layer + (step.kind == "reverse"), step.n_rows)
+        product = step.n_rows * inner * step.n_cols
         if step.kind in ("form", "transpose"):
             total += cost.element * step.n_rows * step.n_cols
         elif step.kind == "reverse":
@@ -62,7 +80,7 @@ def costs_of_steps(plan, cost, batch):
     return total
 
 
-def costs_of_tree(n, tree, cost, batch):
+def costs_of_tree(n, tree, cost, batch, activity):
     """Costs of all ways to compute a bracketing, as pairs (whether the block is held transposed, cost)."""
     i, j = block(tree)
     if i == j:
@@ -72,7 +90,7 @@ def costs_of_tree(n, tree, cost, batch):
     s = block(right)[1]
     call = 0.0 if batch else cost.call
     ways = []
-    lefts, rights = costs_of_tree(n, left, cost, batch), costs_of_tree(n, right, cost, batch)
+    lefts, rights = (costs_of_tree(n, part, cost, batch, activity) for part in tree)
     product = (cost.separate if batch else cost.stacked) * n[j] * n[s] * n[i - 1] + cost.call
     for (left_transposed, of_left), (right_transposed, of_right) in itertools.product(lefts, rights):
         # The right factor of the product that runs has to lie by its rows.
@@ -81,18 +99,18 @@ def costs_of_tree(n, tree, cost, batch):
         if left_transposed:
             ways.append((True, of_left + of_right + product))
     if isinstance(right, int):
-        step = n[j] * n[s] * (cost.element + cost.stacked * n[i - 1]) + call
+        step = n[j] * (cost.element * n[s] + cost.stacked * terms(n, activity, s, n[j]) * n[i - 1]) + call
         ways += [(False, of_left + step) for transposed, of_left in lefts if not transposed]
     if isinstance(left, int):
-        step = n[i - 1] * n[j] * (cost.element + cost.stacked * n[s]) + call
+        step = n[i - 1] * n[j] * (cost.element + cost.stacked * terms(n, activity, s, n[i - 1])) + call
         ways += [(True, of_right + step) for transposed, of_right in rights if transposed]
     # Of equal ways only the cheapest of each orientation matters further up.
     return [(t, min(c for transposed, c in ways if transposed is t)) for t in {t for t, _ in ways}]
 
 
-def cheapest(n, tree, cost, batch):
+def cheapest(n, tree, cost, batch, activity=None):
     turned = cost.element * n[0] * n[-1]
-    return min(c + turned * transposed for transposed, c in costs_of_tree(n, tree, cost, batch))
+    return min(c + turned * transposed for transposed, c in costs_of_tree(n, tree, cost, batch, activity))
 
 
 def test_number_of_bracketings():
@@ -106,13 +124,14 @@ def test_fewest_multiply_adds(n, batch):
     assert plan.multiply_adds == min(multiply_adds(n, tree) for tree in bracketings(1, len(n) - 1))
 
 
-@settings(max_examples=30)
-@given(st.lists(st.integers(1, 300), min_size=2, max_size=7), st.booleans())
-def test_lowest_cost(n, batch):
+@settings(max_examples=40)
+@given(widths_and_activity(st.lists(st.integers(1, 300), min_size=2, max_size=7)), st.booleans())
+def test_lowest_cost(n_and_activity, batch):
+    n, activity = n_and_activity
     cost = planning.CostModel()
-    plan = planning.make_plan(n, batch=batch)
-    lowest = min(cheapest(n, tree, cost, batch) for tree in bracketings(1, len(n) - 1))
-    assert costs_of_steps(plan, cost, batch) == pytest.approx(lowest, rel=1e-12)
+    plan = planning.make_plan(n, batch=batch, activity=activity)
+    lowest = min(cheapest(n, tree, cost, batch, activity) for tree in bracketings(1, len(n) - 1))
+    assert costs_of_steps(plan, cost, batch, activity) == pytest.approx(lowest, rel=1e-12)
 
 
 @given(st.lists(st.integers(1, 40), min_size=3, max_size=6), st.booleans(), st.data())
@@ -285,14 +304,14 @@ def test_slots_are_large_enough_and_never_read_before_they_are_written():
                 assert [step.out for step in plan.steps].count(-1) == 1
 
 
-def cost_of_meeting(n, s, cost, batch):
+def cost_of_meeting(n, s, cost, batch, activity):
     """What it costs to grow two blocks from layer s outwards and to multiply them."""
     call = 0.0 if batch else cost.call
     total = cost.element * (n[s + 1] * n[s] + n[s] * n[s - 1])
     for j in range(s + 2, len(n)):
-        total += n[s] * n[j] * (cost.element + cost.stacked * n[j - 1]) + call
+        total += n[s] * n[j] * (cost.element + cost.stacked * terms(n, activity, j - 1, n[s])) + call
     for i in range(s - 1, 0, -1):
-        total += n[s] * n[i] * (cost.element + cost.stacked * n[i - 1]) + call
+        total += n[s] * (cost.element * n[i] + cost.stacked * terms(n, activity, i, n[s]) * n[i - 1]) + call
     return total + (cost.separate if batch else cost.stacked) * n[-1] * n[s] * n[0] + cost.call
 
 
@@ -301,14 +320,16 @@ long_widths = st.lists(
     st.integers(1, 10), min_size=planning.N_LAYERS_EXHAUSTIVE + 2, max_size=planning.N_LAYERS_EXHAUSTIVE + 40)
 
 
-@settings(max_examples=20)
-@given(long_widths, st.booleans(), st.sampled_from(COST_MODELS))
-def test_long_chains_take_the_cheapest_sweep_or_meeting(n, batch, cost):
-    plan = planning.make_plan(n, batch=batch, cost_model=cost)
+@settings(max_examples=30)
+@given(widths_and_activity(long_widths), st.booleans(), st.sampled_from(COST_MODELS))
+def test_long_chains_take_the_cheapest_sweep_or_meeting(n_and_activity, batch, cost):
+    n, activity = n_and_activity
+    plan = planning.make_plan(n, batch=batch, cost_model=cost, activity=activity)
     sweeps = [planning.make_plan(n, batch=batch, order=order) for order in ("forward", "reverse")]
-    of_sweeps = [costs_of_steps(sweep, cost, batch) for sweep in sweeps]
-    of_meetings = [cost_of_meeting(n, s, cost, batch) for s in range(1, len(n) - 1)]
-    assert costs_of_steps(plan, cost, batch) == pytest.approx(min(of_sweeps + of_meetings), rel=1e-12)
+    of_sweeps = [costs_of_steps(sweep, cost, batch, activity) for sweep in sweeps]
+    of_meetings = [cost_of_meeting(n, s, cost, batch, activity) for s in range(1, len(n) - 1)]
+    lowest = min(of_sweeps + of_meetings)
+    assert costs_of_steps(plan, cost, batch, activity) == pytest.approx(lowest, rel=1e-12)
     assert sorted(step.layer for step in plan.steps if step.layer >= 0) == list(range(len(n) - 1))
 
 
@@ -364,3 +385,107 @@ def test_workspace_of_a_tile(itemsize, n):
     assert plan.workspace_nbytes <= planning.TILE_NBYTES or plan.n_points_per_tile == 1
     assert f"{plan.workspace_nbytes:,} bytes" in str(plan)
     assert plan.dtype == f"float{8 * itemsize}"
+
+
+# ---------------------------------------------------------------- activity
+
+
+def make_lopsided(dtype="float64", **options):
+    """A network for which the sweeps cost about the same, unless one of its hidden layers is nearly inactive."""
+    return fj.Network(make_network((8, 48, 36, 8), ["relu"], seed=3).layers, dtype=dtype, **options)
+
+
+FORWARD, REVERSE = "(A3 (A2 A1))", "((A3 A2) A1)"
+
+
+def test_activity_changes_the_order():
+    assert make_lopsided(activity=(0.05, 0.9, 1)).plan().bracketing == FORWARD
+    assert make_lopsided(activity=(0.9, 0.05, 1)).plan(2).bracketing == REVERSE
+    net = make_lopsided()
+    assert net.plan(activity=(0.05, 0.9, None)).bracketing == FORWARD
+    assert net.plan(2, activity=(0.9, 0.05, None)).bracketing == REVERSE
+    # A tanh layer has no inactive units, nor do products of the engine `blas` leave any out.
+    for other in (make_lopsided(engine="blas"), make_network((8, 48, 36, 8), ["tanh"])):
+        plans = {str(other.plan(activity=activity)) for activity in (None, 0.1, (0.05, 0.9, 1), (0.9, 0.05, 1))}
+        assert len(plans) == 1
+
+
+def test_results_do_not_depend_on_the_expectation(operand, dtype, simd):
+    networks = [make_lopsided(dtype, activity=activity)
+                for activity in (None, 1, 0.01, (0.05, 0.9, 1), (0.9, 0.05, None))]
+    a = random_array((9, operand.width(networks[0])), dtype)
+    expected = operand(fj.Network(networks[0].layers, dtype=dtype, engine="blas"), a)
+    results = {}
+    for net in networks:
+        result = operand(net, a)
+        assert_close(result, expected)
+        assert_same(result, results.setdefault(net.plan().bracketing, result))
+    assert set(results) == {FORWARD, REVERSE}
+
+
+@given(st.lists(st.integers(1, 30), min_size=3, max_size=6), st.sampled_from(["auto", "forward", "reverse"]),
+       st.booleans())
+def test_expected_multiply_adds(widths, order, batch):
+    net = make_network(widths, ["relu", "tanh", "relu"], order=order)
+    x = random_array(widths[0])
+    active = [np.count_nonzero(a) for a in [*activations_before(net, x)][1:]] + [1]
+    assume(all(active))
+    n_points = 2 if batch else 1
+    plan = net.plan(n_points, activity=[count / layer.n_out for count, layer in zip(active, net.layers)])
+    counted = 0
+    for step in plan.steps:
+        if step.kind in ("reverse", "forward") and step.n_rows >= 3:
+            counted += step.n_rows * active[step.layer - (step.kind == "forward")] * step.n_cols
+        else:
+            counted += step.multiply_adds
+    assert plan.expected_multiply_adds == pytest.approx(counted)
+
+
+def test_activity_is_printed():
+    for order in ("forward", "reverse"):
+        net = make_network((100, 50, 40, 10), ["relu"], order=order, activity=0.25)
+        expected = 10 * 40 * 50 // 4 + 10 * 50 * 100 // 4, 100 * 40 * 50 // 4 + 100 * 40 * 10 // 4
+        for plan in (net.plan(), net.plan(2)):
+            assert (plan.expected_multiply_adds_reverse, plan.expected_multiply_adds_forward) == expected
+            assert plan.expected_multiply_adds == expected[order == "forward"]
+            for dense, active in ((70_000, expected[0]), (240_000, expected[1])):
+                assert re.search(rf"{dense:,} +{active:,}\n", str(plan))
+    dense = make_network((100, 50, 40, 10), ["tanh"])
+    assert dense.plan().expected_multiply_adds == dense.plan().multiply_adds == 70_000
+    assert "active" not in str(dense.plan())
+
+
+@pytest.mark.parametrize("layer", range(3))
+def test_one_number_stands_for_all_layers(layer):
+    net = make_network((20, 30, 40, 10), ["relu"])
+    assert net.plan(activity=0.3) == net.plan(activity=[0.3] * 3)
+    assert net.plan() == net.plan(activity=[0.5 if k == layer else None for k in range(3)])
+
+
+def test_activity_is_kept():
+    for stated, kept in ((None, None), (1, 1.0), (np.float32(0.25), 0.25), ([0.5, None, 1], (0.5, None, 1.0)),
+                        (np.array([0.25, 0.5, 1]), (0.25, 0.5, 1.0))):
+        net = make_lopsided(activity=stated)
+        for other in (net, pickle.loads(pickle.dumps(net)), copy.deepcopy(net)):
+            assert other.activity == kept
+            assert other.plan() == net.plan() == make_lopsided().plan(activity=kept)
+
+
+@pytest.mark.parametrize(("activity", "error", "message"), [
+    (0, ValueError, "activity: expected a number in (0, 1], got 0"),
+    (-0.5, ValueError, "activity: expected a number in (0, 1], got -0.5"),
+    (1.5, ValueError, "activity: expected a number in (0, 1], got 1.5"),
+    (np.nan, ValueError, "activity: expected a number in (0, 1], got nan"),
+    (True, TypeError, "activity: expected a number in (0, 1], got True"),
+    ("0.5", TypeError, "activity: expected a number or one for each layer, got '0.5'"),
+    (1j, TypeError, "activity: expected a number or one for each layer, got 1j"),
+    ((), TypeError, "activity: expected a number or one for each layer, got ()"),
+    ((0.5, 0.5), ValueError, "activity: expected 3 numbers, one for each layer, got 2"),
+    ((0.5, 0, 0.5), ValueError, "activity: layer 2: expected a number in (0, 1], got 0"),
+    ((0.5, 0.5, "1"), TypeError, "activity: layer 3: expected a number in (0, 1], got '1'"),
+], ids=repr)
+def test_wrong_activity(activity, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        make_lopsided(activity=activity)
+    with pytest.raises(error, match=re.escape(message)):
+        make_lopsided().plan(activity=activity)
