@@ -239,7 +239,7 @@ cdef class Program:
         for i in range(len(plan.steps)):
             source, step = plan.steps[i], packed.steps + i
             step.kind = STEP_KINDS[source.kind]
-            step.layer = max(0, source.layer)
+            step.layer, step.sparse = max(0, source.layer), source.sparse
             step.n_rows, step.n_inner, step.n_cols = source.n_rows, source.n_inner, source.n_cols
             step.left, step.right, step.out = (
                 offsets[source.left], offsets[source.right], offsets[source.out])

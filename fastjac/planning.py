@@ -313,11 +313,11 @@ def _as_share(share, name):
 
 
 def _is_sparse(activity, k, n_rows):
-    """Whether a product of n_rows rows by a weight leaves out the inactive units of layer k."""
+    """Whether a product leaves out the inactive units of layer k; two blocks, which meet, always do."""
     return activity[k - 1] is not None and n_rows >= FEWEST_SPARSE_ROWS
 
 
-def _share(activity, k, n_rows):
+def _share(activity, k, n_rows=FEWEST_SPARSE_ROWS):
     """The share of layer k's units that this product is expected to sum over."""
     return activity[k - 1] if _is_sparse(activity, k, n_rows) else 1.0
 
@@ -383,7 +383,7 @@ class _Costs:
 
     def meet(self, i, s, j):
         n = self.n
-        return self.separate * n[j] * n[s] * n[i - 1] + self.cost.call
+        return self.separate * n[j] * n[s] * _share(self.activity, s) * n[i - 1] + self.cost.call
 
     def transpose(self):
         return self.cost.element * self.n[0] * self.n[-1]
@@ -541,8 +541,8 @@ def _step(n, block, how, operands, slots, out, activity):
     i, j, orientation = block
     transposed = orientation == TRANSPOSED
 
-    def sparsity(k, n_rows):
-        """`sparse` and `activity` of a product by a weight that sums over the units of layer k."""
+    def sparsity(k, n_rows=FEWEST_SPARSE_ROWS):
+        """`sparse` and `activity` of a product that sums over the units of layer k."""
         return k - 1 if _is_sparse(activity, k, n_rows) else -1, _share(activity, k, n_rows)
 
     match how[0]:
@@ -559,7 +559,7 @@ def _step(n, block, how, operands, slots, out, activity):
             return Step("transpose", -1, n[0], 0, n[-1], slots[0], -1, out, True, False, False)
     s = how[1]
     return Step("meet", -1, n[j], n[s], n[i - 1], slots[0], slots[1], out,
-                operands[0][2] == TRANSPOSED, operands[1][2] == TRANSPOSED, transposed)
+                operands[0][2] == TRANSPOSED, operands[1][2] == TRANSPOSED, transposed, *sparsity(s))
 
 
 def _describe(step):

@@ -18,6 +18,7 @@ NETWORKS = {
     "reverse": ((40, 33, 17, 3), ["silu", "gelu"]),
     "meeting": ((30, 20, 2, 20, 30), ["tanh", "identity"]),
     "zeros": ((6, 50, 50, 5), ["relu", "hard_tanh", "leaky_relu"]),
+    "zeros, meeting": ((30, 20, 9, 20, 30), ["relu"]),
     "zeros, few rows": ((2, 40, 40, 2), ["relu"]),
     "parameters": ((4, 9, 9, 4), ["elu", "softplus"]),
     "dense": ((5, 9, 12, 7), ["softmax", "tanh", "log_softmax"]),
@@ -40,6 +41,7 @@ def test_plans_have_the_intended_steps(dtype):
     assert "forward" in kinds["forward"]
     assert "reverse" in kinds["reverse"]
     assert "meet" in kinds["meeting"]
+    assert "meet" in kinds["zeros, meeting"]
 
 
 def test_one_order_for_a_point_and_a_batch(net):

@@ -56,19 +56,29 @@ def widths_and_activity(draw, widths):
 
 
 def terms(n, activity, k, n_rows):
-    """Terms of a sum over layer k, in a product of so many rows by a weight."""
+    """Terms of a sum over layer k, in a product of so many rows by a weight, or of two blocks."""
     return n[k] if activity is None or activity[k - 1] is None or n_rows < 3 else n[k] * activity[k - 1]
+
+
+def inner_layers(plan):
+    """For each step the layer, from 1, whose units its product sums over, or None."""
+    blocks, layers = {}, []
+    for step in plan.steps:
+        k = step.layer + 1
+        right = (k, k) if step.kind in ("form", "reverse") else blocks.get(step.right)
+        left = (k, k) if step.kind in ("form", "forward") else blocks.get(step.left)
+        layers.append(right[1] if step.kind in ("reverse", "forward", "meet") else None)
+        blocks[step.out] = left if step.kind == "transpose" else (right[0], left[1])
+    return layers
 
 
 def costs_of_steps(plan, cost, batch, activity=None):
     """What a cost model charges for the steps of a plan."""
     separate, call = (cost.separate, 0.0) if batch else (cost.stacked, cost.call)
     total = 0.0
-    for step in plan.steps:
-        inner = step.n_inner
-        if step.kind in ("reverse", "forward"):
-            inner = terms(plan.widths, activity, step.layer + (step.kind == "reverse"), step.n_rows)
-        product = step.n_rows * inner * step.n_cols
+    for step, k in zip(plan.steps, inner_layers(plan)):
+        rows = step.n_rows if step.kind != "meet" else 3
+        product = step.n_rows * step.n_cols * (terms(plan.widths, activity, k, rows) if k else 0)
         if step.kind in ("form", "transpose"):
             total += cost.element * step.n_rows * step.n_cols
         elif step.kind == "reverse":
@@ -91,7 +101,8 @@ def costs_of_tree(n, tree, cost, batch, activity):
     call = 0.0 if batch else cost.call
     ways = []
     lefts, rights = (costs_of_tree(n, part, cost, batch, activity) for part in tree)
-    product = (cost.separate if batch else cost.stacked) * n[j] * n[s] * n[i - 1] + cost.call
+    separate = cost.separate if batch else cost.stacked
+    product = separate * n[j] * terms(n, activity, s, 3) * n[i - 1] + cost.call
     for (left_transposed, of_left), (right_transposed, of_right) in itertools.product(lefts, rights):
         # The right factor of the product that runs has to lie by its rows.
         if not right_transposed:
@@ -312,7 +323,8 @@ def cost_of_meeting(n, s, cost, batch, activity):
         total += n[s] * n[j] * (cost.element + cost.stacked * terms(n, activity, j - 1, n[s])) + call
     for i in range(s - 1, 0, -1):
         total += n[s] * (cost.element * n[i] + cost.stacked * terms(n, activity, i, n[s]) * n[i - 1]) + call
-    return total + (cost.separate if batch else cost.stacked) * n[-1] * n[s] * n[0] + cost.call
+    separate = cost.separate if batch else cost.stacked
+    return total + separate * n[-1] * terms(n, activity, s, 3) * n[0] + cost.call
 
 
 COST_MODELS = [planning.CostModel(), planning.CostModel(element=100.0), planning.MULTIPLY_ADDS]
@@ -433,11 +445,10 @@ def test_expected_multiply_adds(widths, order, batch):
     n_points = 2 if batch else 1
     plan = net.plan(n_points, activity=[count / layer.n_out for count, layer in zip(active, net.layers)])
     counted = 0
-    for step in plan.steps:
-        if step.kind in ("reverse", "forward") and step.n_rows >= 3:
-            counted += step.n_rows * active[step.layer - (step.kind == "forward")] * step.n_cols
-        else:
-            counted += step.multiply_adds
+    for step, k in zip(plan.steps, inner_layers(plan)):
+        sparse = k is not None and net.layers[k - 1].activation == "relu" and (step.kind == "meet" or step.n_rows >= 3)
+        assert step.sparse == (k - 1 if sparse else -1)
+        counted += step.n_rows * step.n_cols * active[k - 1] if sparse else step.multiply_adds
     assert plan.expected_multiply_adds == pytest.approx(counted)
 
 

@@ -45,6 +45,7 @@ ctypedef struct network_t:
 ctypedef struct step_t:
     step_kind kind
     Py_ssize_t layer
+    Py_ssize_t sparse         # the layer whose inactive units `packed` leaves out, or −1
     Py_ssize_t scale          # the layer by whose derivative `packed` scales the columns, or −1
     Py_ssize_t n_rows
     Py_ssize_t n_inner
@@ -61,11 +62,6 @@ ctypedef struct plan_t:
     Py_ssize_t n_points       # of a tile
     Py_ssize_t n_elements     # of the workspace, for one point
     step_t* steps
-
-cdef enum:
-    # Rows of a block from which `packed` leaves out the units whose derivative is zero. The number
-    # of points does not count, so that a point has the same bits in every batch.
-    FEWEST_SPARSE_ROWS = 3
 
 # Number of slots for activations; the codes stand in fastjac/activations.py.
 cdef enum:

@@ -4,7 +4,7 @@
 # will take arrives scaled already (step.scale), so that each element is touched once.
 
 from fastjac.kernels.api cimport (
-    DIAGONAL, FEWEST_SPARSE_ROWS, FORM, FORWARD, LOG_SOFTMAX, MEET, REVERSE, SOFTMAX, UNIT,
+    DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, REVERSE, SOFTMAX, UNIT,
     layer_t, network_t, plan_t, step_t,
 )
 from libc.string cimport memset
@@ -95,26 +95,26 @@ cdef inline const real* scale_of(const layer_t* layer, Py_ssize_t n_points, real
     return derivative_of(layer, n_points, workspace)
 
 
-cdef inline void constant_product(const network_t* net, const layer_t* inner, const real* panels,
+cdef inline void constant_product(const network_t* net, const layer_t* sparse, const real* panels,
                                   Py_ssize_t n_inner, Py_ssize_t n_cols, Py_ssize_t n_points,
                                   Py_ssize_t n_rows, const real* A, Py_ssize_t lda, const real* scale,
                                   Py_ssize_t scale_ld, real* workspace, real* out,
                                   Py_ssize_t ldc) noexcept nogil:
     """out = (A @ panels) * scale for the blocks of all points.
 
-    `inner` is the layer whose derivative has scaled the columns of A, or NULL: where it is exactly
+    `sparse`, or NULL, is the layer whose derivative has scaled the columns of A: where it is exactly
     zero, the sum over k leaves the unit out.
     """
     cdef Py_ssize_t point, n_active
     cdef const real* d
     cdef int* index = <int*>buffer_of(net, 2, n_points, workspace)
-    if inner == NULL or not inner.vanishes or n_rows < FEWEST_SPARSE_ROWS:
+    if sparse == NULL:
         product(n_points * n_rows, n_inner, n_cols, NULL, False, A, lda, 1, panels, 0, <const real*>NULL,
                 scale, scale_ld, n_rows, out, ldc, n_inner)
         return
-    d = derivative_of(inner, n_points, workspace)
+    d = derivative_of(sparse, n_points, workspace)
     for point in range(n_points):
-        n_active = list_nonzero(d + point * inner.ld, n_inner, index)
+        n_active = list_nonzero(d + point * sparse.ld, n_inner, index)
         product(n_rows, n_active, n_cols, index, False, A + point * n_rows * lda, lda, 1, panels, 0,
                 <const real*>NULL, scale + point * scale_ld if scale != NULL else NULL, scale_ld, n_rows,
                 out + point * n_rows * ldc, ldc, n_inner)
@@ -152,22 +152,31 @@ cdef inline void form_block(const layer_t* layer, const layer_t* scaled_by, cons
         out += n_rows * ld
 
 
-cdef inline void meet_blocks(const step_t* step, const layer_t* scaled_by, Py_ssize_t n_points,
+cdef inline void meet_blocks(const network_t* net, const layer_t* sparse, const step_t* step,
+                             const layer_t* scaled_by, Py_ssize_t n_points,
                              const real* left, Py_ssize_t ld_left, const real* right, Py_ssize_t ld_right,
                              real* workspace, real* out, Py_ssize_t ld) noexcept nogil:
-    """out = left @ right of each point, or its transpose; the planner has the factor with rows."""
-    cdef Py_ssize_t point
+    """out = left @ right of each point, or its transpose; the planner has the factor with rows.
+
+    `sparse`, or NULL, is the layer whose derivative has scaled the rows of `right`.
+    """
+    cdef Py_ssize_t point, n_terms = step.n_inner
     cdef const real* scale = scale_of(scaled_by, n_points, workspace)
+    cdef int* index = NULL
+    if sparse != NULL:
+        index = <int*>buffer_of(net, 2, n_points, workspace)
     for point in range(n_points):
+        if sparse != NULL:
+            n_terms = list_nonzero(derivative_of(sparse, n_points, workspace) + point * sparse.ld, step.n_inner, index)
         if step.out_transposed:
             # rightᵀ (n_cols, n_inner) times leftᵀ, which is stored by rows of n_inner.
-            product(step.n_cols, step.n_inner, step.n_rows, NULL, False, right,
+            product(step.n_cols, n_terms, step.n_rows, index, False, right,
                     1 if not step.right_transposed else ld_right,
                     ld_right if not step.right_transposed else 1, left, ld_left, <const real*>NULL,
                     <const real*>NULL, 0, 1, out, ld, step.n_inner)
             out += step.n_cols * ld
         else:
-            product(step.n_rows, step.n_inner, step.n_cols, NULL, False, left,
+            product(step.n_rows, n_terms, step.n_cols, index, False, left,
                     1 if step.left_transposed else ld_left,
                     ld_left if step.left_transposed else 1, right, ld_right, <const real*>NULL,
                     scale, 0, step.n_rows, out, ld, step.n_inner)
@@ -185,28 +194,30 @@ cdef void packed_jacobian(const network_t* net, const plan_t* plan, Py_ssize_t n
     cdef const step_t* step
     cdef const layer_t* layer
     cdef const layer_t* scaled_by
+    cdef const layer_t* sparse
     cdef real* out
     for i in range(plan.n_steps):
         step = plan.steps + i
         layer = net.layers + step.layer
         scaled_by = net.layers + step.scale if step.scale >= 0 else NULL
+        sparse = net.layers + step.sparse if step.sparse >= 0 else NULL
         n_cols = step.n_rows if step.kind == MEET and step.out_transposed else step.n_cols
         out = J if step.out < 0 else workspace + step.out * n_points
         ld = n_cols if step.out < 0 else padded(n_cols, J)
         if step.kind == FORM:
             form_block(layer, scaled_by, step, n_points, workspace, out, ld)
         elif step.kind == REVERSE:
-            constant_product(net, layer, <const real*>layer.Wt_panels, step.n_inner, n_cols, n_points,
+            constant_product(net, sparse, <const real*>layer.Wt_panels, step.n_inner, n_cols, n_points,
                              step.n_rows, workspace + step.left * n_points, padded(step.n_inner, J),
                              scale_of(scaled_by, n_points, workspace),
                              scaled_by.ld if scaled_by != NULL else 0, workspace, out, ld)
         elif step.kind == FORWARD:
-            constant_product(net, layer - 1, <const real*>layer.W_panels, step.n_inner, n_cols, n_points,
+            constant_product(net, sparse, <const real*>layer.W_panels, step.n_inner, n_cols, n_points,
                              step.n_rows, workspace + step.right * n_points, padded(step.n_inner, J),
                              scale_of(layer, n_points, workspace), layer.ld, workspace, out, ld)
             apply_dense(layer, n_points, step.n_rows, True, derivative_of(layer, n_points, workspace), ld, out)
         elif step.kind == MEET:
-            meet_blocks(step, scaled_by, n_points, workspace + step.left * n_points,
+            meet_blocks(net, sparse, step, scaled_by, n_points, workspace + step.left * n_points,
                         padded(step.n_rows if step.left_transposed else step.n_inner, J),
                         workspace + step.right * n_points,
                         padded(step.n_inner if step.right_transposed else step.n_cols, J),
