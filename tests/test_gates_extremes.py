@@ -39,6 +39,26 @@ def test_case_18_subnormals(name, dtype, simd):
     assert_within_bounds(build(unbiased, simd), examine(unbiased, subnormal))
 
 
+@needs_extended
+@both_dtypes
+@every_build
+@pytest.mark.parametrize("name", ["relu", "tanh"])
+def test_case_18_a_quarter_of_the_weights_is_subnormal(name, dtype, simd):
+    layers, x = random_layers(name, (6, 33, 17, 9), dtype, 1, n_points=N_POINTS)
+    random = np.random.default_rng(2)
+    mixed = []
+    for layer in layers:
+        subnormal = (random.uniform(-0.9, 0.9, layer.W.shape) * np.finfo(dtype).tiny).astype(dtype)
+        mixed.append(layer._replace(W=np.where(random.random(layer.W.shape) < 0.25, subnormal, layer.W)))
+    # A column of which all weights are subnormal: what leaves them out or flushes them makes its row of J zero.
+    mixed[2].W[:, 0] = np.finfo(dtype).tiny / 2
+    case = examine(mixed, x)
+    for order in orders(3):
+        net = build(mixed, simd, order)
+        assert_within_bounds(net, case)
+        assert (net.jacobian(case.x)[:, 0] != 0).any()
+
+
 @both_dtypes
 @every_build
 def test_case_18_nothing_is_flushed(dtype, simd):
