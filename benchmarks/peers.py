@@ -1,15 +1,18 @@
 """fastjac beside other routes to the value and the Jacobian of a network, in one run on one core.
 
     pip install -r benchmarks/requirements-peers.txt      # each is optional
+    python tests/real/fetch.py                            # optional: trained networks from other packages
     python benchmarks/peers.py [--quick] [--networks tiny,small] [--peers jax,numpy] [--dtype float64]
                                [--json FILE] [--plot FOLDER]
 
 Prints, for one point and for a batch of each network, microseconds per point (medians of alternating rounds,
 in the process's own time), how many times fastjac's time that is, and for one point the 50th and 99th
-percentile of single calls; then the share of the core's peak that batches reach. Every result is held against
-textbook formulas in float64 first, within 1e-10 (float64) or 2e-4 (float32) of the largest entry. A peer with
-several ways (forward, reverse, ...) takes part with its fastest, which is named; a peer that is not installed
-or cannot do it is named as absent. Exit code 1: the result of a peer was wrong.
+percentile of single calls; then the share of the core's peak that batches reach, and the targets of
+peers/targets.py beside what the run measured. Every result is held against textbook formulas in float64 first,
+within 1e-10 (float64) or 2e-4 (float32) of the largest entry. A peer with several ways (forward, reverse, ...)
+takes part with its fastest, which is named; a peer or network that is not installed or cannot do it is named
+as absent. All run on one core; two workers alone get all cores that the process was started with.
+Exit code 1: the result of a peer was wrong.
 """
 
 import os
@@ -18,8 +21,10 @@ for _name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "NUMBA"):
     os.environ[f"{_name}_NUM_THREADS"] = "1"
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 os.environ["JAX_PLATFORMS"] = "cpu"
+CORES = set()
 if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    CORES = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(CORES)})
 
 import argparse  # noqa: E402
 import json  # noqa: E402
@@ -27,14 +32,16 @@ import sys  # noqa: E402
 import tempfile  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from peers import PEERS, Absent  # noqa: E402
-from peers.case import NETWORKS, PEAK_NETWORKS, Case, make_layers, make_points  # noqa: E402
+from peers import PEERS, Absent, targets  # noqa: E402
+from peers.case import NETWORKS, PEAK_NETWORKS, make_case  # noqa: E402
+from peers.machine import describe  # noqa: E402
 from peers.peak import shares  # noqa: E402
-from peers.plot import bars  # noqa: E402
+from peers.plot import write_plots  # noqa: E402
 from peers.timing import compare  # noqa: E402
 
 import fastjac as fj  # noqa: E402
 
+QUICK_POINTS = 20
 HEADER = f"  {'peer':<14} {'variant':<14} {'us/point':>11} {'x fastjac':>10} {'p50 us':>10} {'p99 us':>10}"
 
 
@@ -60,15 +67,6 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def make_cases(networks, known, dtype, folder, quick):
-    """(name, case of one point, case of a batch)."""
-    for name in networks:
-        widths, activation, n_points = known[name]
-        layers = make_layers(widths, activation, dtype)
-        x = make_points(layers, min(n_points, 200) if quick else n_points, dtype)
-        yield name, Case(layers, x[0].copy(), folder), Case(layers, x, folder)
-
-
 def print_rows(rows):
     for row in rows:
         line = f"  {row['peer']:<14} {row['variant']:<14} {row['us']:>11.4g} {row['ratio']:>10.2f}"
@@ -81,10 +79,9 @@ def run_case(network, case, peers, how):
     n_points = case.x.size // case.n_in
     us = next(row["us"] for row in rows if row["peer"] == "fastjac")
     for row in rows:
-        row.update(network=network, dtype=case.dtype.name, n_points=n_points, ratio=row["us"] / us)
+        row.update(network=network, words=case.description, dtype=case.dtype.name, n_points=n_points, ratio=row["us"] / us)
         row["us"] /= n_points
-    widths = "-".join(map(str, case.widths))
-    print(f"\n{network} {widths} {case.activation}, {case.dtype}, {n_points:,} point{'s' * (n_points > 1)}")
+    print(f"\n{network} {case.description}, {case.dtype}, {n_points:,} point{'s' * (n_points > 1)}")
     print(HEADER)
     print_rows(rows)
     for name, reason in absent.items():
@@ -97,7 +94,8 @@ def run_peak(dtype, folder, how, quick):
     rows = []
     print(f"\nshare of the core's peak, {dtype}, results into memory of the caller")
     try:
-        for name, _, batch in make_cases(PEAK_NETWORKS, PEAK_NETWORKS, dtype, folder, quick):
+        for name in PEAK_NETWORKS:
+            batch = make_case(name, True, dtype, folder, PEAK_NETWORKS, QUICK_POINTS if quick else None)
             row = {"network": name, "dtype": dtype, "n_points": len(batch.x), **shares(batch, **how)}
             rows.append(row)
             print(f"  {name:<14} {row['n_points']:>7,} points {row['gflops']:>9.1f} of {row['peak_gflops']:.1f} GF/s "
@@ -107,40 +105,61 @@ def run_peak(dtype, folder, how, quick):
     return rows
 
 
-def write_plots(folder, rows):
-    folder.mkdir(parents=True, exist_ok=True)
-    for dtype in sorted({row["dtype"] for row in rows}):
-        for stem, title, is_chosen in (("point", "One point", lambda n: n == 1), ("batch", "Batches", lambda n: n > 1)):
-            chosen = [row for row in rows if row["dtype"] == dtype and is_chosen(row["n_points"])]
-            picture = bars(chosen, f"{title}, value and Jacobian, {dtype}, one core")
-            (folder / f"{stem}-{dtype}.svg").write_text(picture, encoding="utf-8")
+def run_targets(record, folder, how, quick):
+    """Print each target and what was measured; those of peers or networks that took no part are left out."""
+    rows = [
+        *targets.against_peers(record["rows"]),
+        *targets.share_of_peak(record["peak"]),
+        *targets.against_itself(CORES, folder, how, quick),
+    ]
+    print("\ntargets, float64 unless said")
+    print(f"  {'':<4} {'work':<50} {'against':<28} {'target':>10} {'measured':>10}")
+    for row in rows:
+        print(f"  {'' if row['reached'] else 'miss':<4} {row['work']:<50} {row['against']:<28} "
+              f"{row['target']:>8.4g} {row['unit']:<2} {row['measured']:>7.3g} {row['unit']}")
+    if len(CORES) < 2:
+        print("  two workers: not measured, the process has one core")
+    return rows
+
+
+def run_network(network, dtype, peers, folder, how, quick, record):
+    """One point and a batch of a network; whether all results were right."""
+    all_right = True
+    for batch in (False, True):
+        here = {"network": network, "dtype": dtype}
+        try:
+            case = make_case(network, batch, dtype, folder, n_points_at_most=QUICK_POINTS if quick else None)
+        except Absent as reason:
+            print(f"\n{network}, {dtype}: absent: {reason}")
+            record["absent"].append({**here, "reason": str(reason)})
+            break
+        rows, absent, wrong = run_case(network, case, peers, how)
+        here["n_points"] = case.x.size // case.n_in
+        record["rows"] += rows
+        record["absent"] += [{**here, "peer": name, "reason": reason} for name, reason in absent.items()]
+        all_right &= not wrong
+    return all_right
 
 
 def main(arguments=None):
     options = parse(arguments)
     peers = ["fastjac", *(name for name in options.peers if name != "fastjac")]
     how = {"n_rounds": 3, "budget": 1e-3} if options.quick else {"n_rounds": 41, "budget": 4e-3}
-    record = {"config": fj.show_config("dict"), "rows": [], "absent": [], "peak": []}
-    failed = False
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    record = {"machine": describe(), "config": fj.show_config("dict"), "rows": [], "absent": [], "peak": []}
+    print(", ".join(record["machine"].values()))
+    all_right = True
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
         for dtype in [options.dtype] if options.dtype else ["float64", "float32"]:
-            cases = make_cases(options.networks, NETWORKS, dtype, Path(folder), options.quick)
-            for network, *pair in cases:
-                for case in pair:
-                    rows, absent, wrong = run_case(network, case, peers, how)
-                    record["rows"] += rows
-                    n_points = case.x.size // case.n_in
-                    record["absent"] += [
-                        {"peer": name, "network": network, "dtype": dtype, "n_points": n_points, "reason": reason}
-                        for name, reason in absent.items()
-                    ]
-                    failed |= bool(wrong)
-            record["peak"] += run_peak(dtype, Path(folder), how, options.quick)
+            for network in options.networks:
+                all_right &= run_network(network, dtype, peers, folder, how, options.quick, record)
+            record["peak"] += run_peak(dtype, folder, how, options.quick)
+        record["targets"] = run_targets(record, folder, how, options.quick)
     if options.json:
         options.json.write_text(json.dumps(record, indent=1), encoding="utf-8")
     if options.plot:
         write_plots(options.plot, record["rows"])
-    return int(failed)
+    return int(not all_right)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def test_comparison_writes_table_figures_and_plots(tmp_path):
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     record = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
     for dtype in ("float64", "float32"):
-        for network, sizes in (("one-hidden", (1, 128)), ("pendulum", (1, 200))):
+        for network, sizes in (("one-hidden", (1, 20)), ("pendulum", (1, 20))):
             for n_points in sizes:
                 here = {"network": network, "dtype": dtype, "n_points": n_points}
                 timed, absent = (
@@ -28,10 +29,35 @@ def test_comparison_writes_table_figures_and_plots(tmp_path):
                 )
                 assert timed | absent == asked and not timed & absent
                 assert timed >= {"fastjac", "fastjac-out", "blas", "numpy"}
-        assert (tmp_path / f"point-{dtype}.svg").read_text(encoding="utf-8").startswith("<svg")
-        assert (tmp_path / f"batch-{dtype}.svg").exists()
+        chart = ElementTree.parse(tmp_path / f"peers-{dtype}.svg").getroot()
+        texts = {element.text for element in chart.iter("{http://www.w3.org/2000/svg}text")}
+        assert {"3-64-5 tanh, one point", "3-20-20-2 tanh, 20 points", "blas", "numpy"} <= texts
     assert all(row["us"] > 0 for row in record["rows"])
-    assert "pendulum 3-20-20-2 tanh, float32, 200 points" in printed
+    assert "pendulum 3-20-20-2 tanh, float32, 20 points" in printed
+    assert all(row["work"] in printed and row["measured"] > 0 for row in record["targets"])
+    assert {"float64", "the better pure sweep", "its kernel"} <= {row["against"] for row in record["targets"]}
+
+
+def test_targets_take_the_rows_that_they_name(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from peers import targets
+
+    row = {"network": "small", "peer": "jax", "dtype": "float64", "n_points": 1, "ratio": 8.5}
+    others = [{**row, "dtype": "float32"}, {**row, "peer": "numpy"}, {**row, "network": "pendulum"}]
+    (found,) = targets.against_peers([*others, row])
+    assert (found["target"], found["measured"], found["reached"]) == (9, 8.5, False)
+    (found,) = targets.against_peers([{**row, "n_points": 10_000}])
+    assert (found["target"], found["measured"], found["reached"]) == (4, 8.5, True)
+
+
+def test_networks_that_are_not_fetched_are_named(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from peers import Absent, real
+    fetch = pytest.importorskip("real.fetch")
+
+    monkeypatch.setattr(fetch, "is_complete", lambda: False)
+    with pytest.raises(Absent, match="fetch.py"):
+        real.load("qlknn")
 
 
 def test_wrong_result_of_a_peer_is_named_and_not_timed(tmp_path, monkeypatch):
@@ -39,7 +65,7 @@ def test_wrong_result_of_a_peer_is_named_and_not_timed(tmp_path, monkeypatch):
     from peers import timing
     from peers.case import Case, make_layers, make_points
 
-    layers = make_layers((3, 5, 2), "tanh", np.float64)
+    layers = make_layers((3, 5, 2), "tanh")
     case = Case(layers, make_points(layers, 4, np.float64), tmp_path)
     y, J = case.reference
     results = {"numpy": (y, J * (1 + 1e-9)), "jax": (y, J), "eigen": (y, J.swapaxes(1, 2))}

@@ -15,6 +15,7 @@ PEERS = {  # name on the command line -> file, function
     "numpy": ("numpy", "by_hand"),
     "numba": ("numba", "by_hand"),
     "eigen": ("eigen", "by_hand"),
+    "eigen-fast": ("eigen", "fast"),
     "casadi-vm": ("casadi", "virtual_machine"),
     "casadi-c": ("casadi", "generated_c"),
     "jax": ("jax", "jit"),

@@ -6,9 +6,10 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from suites.networks import value_and_jacobian
+from suites.networks import NUMPY, value_and_jacobian
 
 import fastjac as fj
+from peers import real
 
 NETWORKS = {  # name -> widths, activation of the hidden layers, points of the batch
     "tiny": ((4, 32, 32, 2), "tanh", 10_000),
@@ -22,6 +23,7 @@ NETWORKS = {  # name -> widths, activation of the hidden layers, points of the b
     "three-hidden": ((8, 64, 64, 64, 8), "tanh", 10_000),
     "autoencoder": ((784, 256, 64, 256, 784), "relu", 100),
     "pendulum": (None, None, 10_000),  # the one that ships with fastjac
+    **dict.fromkeys(real.NETWORKS, (None, None, 1_000)),
 }
 PEAK_NETWORKS = {  # for the share of the core's peak
     "8-64-64-8": ((8, 64, 64, 8), "tanh", 10_000),
@@ -60,9 +62,10 @@ class Case:
         return sum(W.size for W, _, _ in self.layers)
 
     @property
-    def activation(self):
-        """That of the hidden layers."""
-        return self.layers[0][2]
+    def description(self):
+        """Widths, and the activations of the hidden layers."""
+        names = dict.fromkeys(name for _, _, name in self.layers[:-1])
+        return f"{'-'.join(map(str, self.widths))} {', '.join(names)}"
 
     @cached_property
     def reference(self):
@@ -76,34 +79,53 @@ class Case:
         return np.zeros(shape, self.dtype), np.zeros(shape + (self.n_in,), self.dtype)
 
 
-def make_layers(widths, activation, dtype):
-    """[(W, b, activation), ...], always the same numbers; without widths the bundled network."""
-    if widths is None:
-        with resources.as_file(resources.files("fastjac.data") / "pendulum.npz") as path:
-            net = fj.from_npz(path)
-        return [(layer.W.astype(dtype), layer.b.astype(dtype), layer.activation) for layer in net.layers]
+def make_case(name, batch, dtype, folder, known=NETWORKS, n_points_at_most=None):
+    """The case of one point, or of a batch, of a network that is known by name."""
+    widths, activation, n_points = known[name]
+    x = None
+    if widths is not None:
+        layers = make_layers(widths, activation)
+    elif name == "pendulum":
+        layers = bundled_layers()
+    else:
+        layers, x = real.load(name)
+    layers = [(W.astype(dtype), b.astype(dtype), activation) for W, b, activation in layers]
+    n_points = min(n_points, n_points_at_most or n_points) if batch else 1
+    x = make_points(layers, n_points, dtype, x)
+    return Case(layers, x if batch else x[0].copy(), folder)
+
+
+def make_layers(widths, activation):
+    """[(W, b, activation), ...], always the same numbers."""
     random = np.random.default_rng(sum(widths))
     names = [activation] * (len(widths) - 2) + ["identity"]
     return [
-        (
-            random.normal(0, np.sqrt(1.5 / n_in), (n_in, n_out)).astype(dtype),
-            random.normal(0, 0.1, n_out).astype(dtype),
-            name,
-        )
+        (random.normal(0, np.sqrt(1.5 / n_in), (n_in, n_out)), random.normal(0, 0.1, n_out), name)
         for n_in, n_out, name in zip(widths, widths[1:], names)
     ]
 
 
-def make_points(layers, n_points, dtype):
-    """(n_points, n_in) points, none so near a kink of relu that rounding decides on which side it lies."""
-    n_drawn = n_points + n_points // 10 + 10
-    x = np.random.default_rng(7).normal(size=(n_drawn, layers[0][0].shape[0])).astype(dtype)
-    a, distance = x.astype(np.float64), np.full(n_drawn, np.inf)
+def bundled_layers():
+    with resources.as_file(resources.files("fastjac.data") / "pendulum.npz") as path:
+        return [(layer.W, layer.b, layer.activation) for layer in fj.from_npz(path).layers]
+
+
+def make_points(layers, n_points, dtype, x=None):
+    """(n_points, n_in) points, none so near a kink of relu that rounding decides on which side it lies.
+
+    They are drawn from a normal distribution, or from the rows of x.
+    """
+    random, n_drawn = np.random.default_rng(7), 2 * n_points + 10
+    n_in = layers[0][0].shape[0]
+    x = random.normal(size=(n_drawn, n_in)) if x is None else x[random.integers(len(x), size=n_drawn)]
+    x = x.astype(dtype)
+    a, is_away = x.astype(np.float64), np.full(n_drawn, True)
     for W, b, activation in layers:
-        h = a @ W.astype(np.float64) + b
+        W = W.astype(np.float64)
+        h = a @ W + b
         if activation == "relu":
-            distance = np.minimum(distance, np.abs(h).min(axis=1))
-        a = np.maximum(h, 0) if activation == "relu" else np.tanh(h)
-    x = x[distance > 1e-5][:n_points]
+            is_away &= (np.abs(h) > 3e-6 * (np.abs(a) @ np.abs(W) + np.abs(b))).all(axis=1)
+        a = NUMPY[activation](h)[0]
+    x = x[is_away][:n_points]
     assert len(x) == n_points, f"expected {n_points} points away from kinks, got {len(x)}"
     return x

@@ -18,7 +18,7 @@ def compile(source, suffix, folder, *flags):
     path, library = folder / f"{stem}{suffix}", folder / f"{stem}.so"
     if not library.exists():
         path.write_text(source, encoding="utf-8")
-        arguments = [command, "-O3", "-march=native", "-shared", "-fPIC", *flags, str(path), "-o", str(library)]
+        arguments = [command, "-O3", "-march=native", "-shared", "-fPIC", *flags, str(path), "-lm", "-o", str(library)]
         try:
             subprocess.run(arguments, check=True, timeout=TIMEOUT, capture_output=True, text=True)
         except subprocess.TimeoutExpired as error:

@@ -11,6 +11,16 @@ from peers.compiler import compile
 INCLUDES = [Path("/usr/include/eigen3"), Path("/usr/local/include/eigen3")]
 MAX_N_WEIGHTS = 200_000  # beyond, the source is a book of numbers
 
+ACTIVATIONS = {  # a and d of layer #; s is the logistic function of h
+    "relu": ("h#.array().max(scalar(0))", "(h#.array() > scalar(0)).template cast<scalar>()"),
+    "tanh": ("h#.array().tanh()", "scalar(1) - a#.array().square()"),
+    # Eigen 3.4 computes exp of double in vectors, tanh of float only.
+    "tanh by exp": ("scalar(1) - scalar(2) * ((scalar(2) * h#.array()).exp() + scalar(1)).inverse()",
+                    "scalar(1) - a#.array().square()"),
+    "sigmoid": ("s#", "s#.array() * (scalar(1) - s#.array())"),
+    "silu": ("h#.array() * s#.array()", "s#.array() + a#.array() * (scalar(1) - s#.array())"),
+}
+
 SOURCE = """\
 #include <Eigen/Dense>
 #include <chrono>
@@ -68,12 +78,11 @@ def _value(layers):
             continue
         vector = f"Matrix<scalar, {m}, 1>"
         lines.append(f"    {vector} h{k}; h{k}.noalias() = W{k} * {left}; h{k} += b{k};")
-        if name == "relu":
-            lines.append(f"    {vector} a{k} = h{k}.array().max(scalar(0));")
-            lines.append(f"    {vector} d{k} = (h{k}.array() > scalar(0)).template cast<scalar>();")
-        else:
-            lines.append(f"    {vector} a{k} = h{k}.array().tanh();")
-            lines.append(f"    {vector} d{k} = scalar(1) - a{k}.array().square();")
+        if name in ("sigmoid", "silu"):
+            lines.append(f"    {vector} s{k} = (scalar(1) + (-h{k}.array()).exp()).inverse();")
+        a, d = ACTIVATIONS[name]
+        lines.append(f"    {vector} a{k} = {a.replace('#', str(k))};")
+        lines.append(f"    {vector} d{k} = {d.replace('#', str(k))};")
     return lines
 
 
@@ -119,18 +128,35 @@ class _Loop:
         return times
 
 
-def by_hand(case):
+def _include(case):
     include = next((path for path in INCLUDES if path.is_dir()), None)
     if include is None:
         raise Absent("not installed (Eigen's headers)")
     if case.n_weights > MAX_N_WEIGHTS:
         raise Absent(f"more than {MAX_N_WEIGHTS:,} weights as constants in a source")
+    return include
+
+
+def by_hand(case):
+    """With -O3 -march=native and the functions that Eigen has."""
+    return _loops(case, case.layers)
+
+
+def fast(case):
+    """With -ffast-math as well, which lets the compiler put tanh into vectors, and tanh written by exp."""
+    layers = [(W, b, name.replace("tanh", "tanh by exp")) for W, b, name in case.layers]
+    by_exp = _loops(case, layers, "-ffast-math").items() if "tanh" in case.description else ()
+    return _loops(case, case.layers, "-ffast-math") | {f"{name}, exp": loop for name, loop in by_exp}
+
+
+def _loops(case, layers, *more_flags):
+    include = _include(case)
     scalar = {"float64": "double", "float32": "float"}[case.dtype.name]
     source = SOURCE.format(
-        scalar=scalar, n_in=case.n_in, n_out=case.n_out, weights=_weights(case.layers),
-        forward=_forward(case.layers), reverse=_reverse(case.layers),
+        scalar=scalar, n_in=case.n_in, n_out=case.n_out, weights=_weights(layers),
+        forward=_forward(layers), reverse=_reverse(layers),
     )  # fmt: skip
-    flags = [f"-I{include}", "-DEIGEN_STACK_ALLOCATION_LIMIT=0", "-DNDEBUG", "-std=c++17"]
+    flags = [f"-I{include}", "-DEIGEN_STACK_ALLOCATION_LIMIT=0", "-DNDEBUG", "-std=c++17", *more_flags]
     library = ctypes.CDLL(str(compile(source, ".cpp", case.folder, *flags)))
     library.repeat.restype = library.each.restype = None
     return {name: _Loop(library, name == "forward", case) for name in ("forward", "reverse")}

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_cpu_enable_async_dispatch", False)  # no hand-over to another thread
 
-ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu, "identity": lambda h: h}
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu, "identity": lambda h: h,
+               "sigmoid": jax.nn.sigmoid, "silu": jax.nn.silu}
 
 
 def _value_twice(layers, x):

@@ -1,26 +1,41 @@
 """numba by hand: loops for the vectoriser in both directions, and products by BLAS."""
 
 from functools import partial
-from math import tanh
+from math import exp, tanh
 
 import numpy as np
 from numba import njit
 
+FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}  # but not: no infinity, no NaN; exp may overflow
+CODES = TANH, RELU, SIGMOID, SILU = range(4)
+NAMES = dict(zip(("tanh", "relu", "sigmoid", "silu"), CODES))
 
-@njit(fastmath=True, error_model="numpy", inline="always")
-def _activate(h, d, relu):
+
+@njit(fastmath=FAST, error_model="numpy", inline="always")
+def _activate(h, d, code):
     """f(h) in place, and f'(h)."""
-    for j in range(h.size):
-        if relu:
-            d[j] = h.dtype.type(1) if h[j] > 0 else h.dtype.type(0)
+    one = h.dtype.type(1)
+    if code == RELU:
+        for j in range(h.size):
+            d[j] = one if h[j] > 0 else h.dtype.type(0)
             h[j] *= d[j]
-        else:
+    elif code == TANH:
+        for j in range(h.size):
             h[j] = tanh(h[j])
-            d[j] = 1 - h[j] * h[j]
+            d[j] = one - h[j] * h[j]
+    elif code == SIGMOID:
+        for j in range(h.size):
+            h[j] = one / (one + exp(-h[j]))
+            d[j] = h[j] * (one - h[j])
+    else:
+        for j in range(h.size):
+            s = one / (one + exp(-h[j]))
+            h[j] *= s
+            d[j] = s + h[j] * (one - s)
 
 
-@njit(fastmath=True, error_model="numpy")
-def _value(Ws, bs, relu, x, a, d):
+@njit(fastmath=FAST, error_model="numpy")
+def _value(Ws, bs, codes, x, a, d):
     """Rows of a: activations of each layer; of d: their derivatives, but for the linear last layer."""
     for k in range(len(Ws)):
         W, b = Ws[k], bs[k]
@@ -33,13 +48,13 @@ def _value(Ws, bs, relu, x, a, d):
             for j in range(m):
                 h[j] += v * W[i, j]
         if k + 1 < len(Ws):
-            _activate(h, d[k, :m], relu)
+            _activate(h, d[k, :m], codes[k])
 
 
-@njit(fastmath=True, error_model="numpy")
-def _forward(Ws, Wts, bs, relu, x, y, J, a, d, blocks):
+@njit(fastmath=FAST, error_model="numpy")
+def _forward(Ws, Wts, bs, codes, x, y, J, a, d, blocks):
     for p in range(len(x)):
-        _value(Ws, bs, relu, x[p], a, d)
+        _value(Ws, bs, codes, x[p], a, d)
         for k in range(len(Ws)):
             W = Ws[k]
             n, m = W.shape
@@ -61,11 +76,11 @@ def _forward(Ws, Wts, bs, relu, x, y, J, a, d, blocks):
         J[p] = T[: x.shape[1], : y.shape[1]].T
 
 
-@njit(fastmath=True, error_model="numpy")
-def _reverse(Ws, Wts, bs, relu, x, y, J, a, d, blocks):
+@njit(fastmath=FAST, error_model="numpy")
+def _reverse(Ws, Wts, bs, codes, x, y, J, a, d, blocks):
     last = len(Ws) - 1
     for p in range(len(x)):
-        _value(Ws, bs, relu, x[p], a, d)
+        _value(Ws, bs, codes, x[p], a, d)
         for k in range(last, -1, -1):
             Wt = Wts[k]
             m, n = Wt.shape
@@ -84,10 +99,10 @@ def _reverse(Ws, Wts, bs, relu, x, y, J, a, d, blocks):
         J[p] = R[: y.shape[1], : x.shape[1]]
 
 
-@njit(fastmath=True, error_model="numpy")
-def _forward_blas(Ws, Wts, bs, relu, x, y, J, a, d, blocks):
+@njit(fastmath=FAST, error_model="numpy")
+def _forward_blas(Ws, Wts, bs, codes, x, y, J, a, d, blocks):
     for p in range(len(x)):
-        _value(Ws, bs, relu, x[p], a, d)
+        _value(Ws, bs, codes, x[p], a, d)
         T = Ws[0] * d[0, : Ws[0].shape[1]]
         for k in range(1, len(Ws)):
             T = np.dot(T, Ws[k])
@@ -101,6 +116,7 @@ def by_hand(case):
     Ws = tuple(W.copy() for W, _, _ in case.layers)  # not read-only: one type for all
     Wts = tuple(np.ascontiguousarray(W.T) for W in Ws)
     bs = tuple(b.copy() for _, b, _ in case.layers)
+    codes = np.array([NAMES[name] for _, _, name in case.layers[:-1]])
     width = max(case.widths)
     a, d = np.zeros((2, len(Ws), width), case.dtype)
     blocks = np.zeros((2, max(case.n_in, case.n_out), width), case.dtype)
@@ -108,7 +124,7 @@ def by_hand(case):
     batch = [np.atleast_2d(case.x), y.reshape(-1, case.n_out), J.reshape(-1, case.n_out, case.n_in)]
 
     def call(function):
-        function(Ws, Wts, bs, case.activation == "relu", *batch, a, d, blocks)
+        function(Ws, Wts, bs, codes, *batch, a, d, blocks)
         return y, J
 
     functions = {"forward": _forward, "reverse": _reverse, "forward, BLAS": _forward_blas}

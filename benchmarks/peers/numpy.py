@@ -9,8 +9,13 @@ def _activate(h, name):
         return h, None
     if name == "relu":
         return np.maximum(h, 0), (h > 0).astype(h.dtype)
-    a = np.tanh(h)
-    return a, 1 - a * a
+    if name == "tanh":
+        a = np.tanh(h)
+        return a, 1 - a * a
+    s = 0.5 + 0.5 * np.tanh(0.5 * h)  # the logistic function, without overflow
+    if name == "sigmoid":
+        return s, s * (1 - s)
+    return h * s, s + h * s * (1 - s)  # silu
 
 
 def _product(rows, W):

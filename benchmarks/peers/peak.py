@@ -3,11 +3,10 @@
 import ctypes
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 import fastjac as fj
 from peers.compiler import compile
-from peers.timing import check, count, seconds
+from peers.timing import check, medians
 
 SOURCE = Path(__file__).parents[1] / "peak.c"
 
@@ -26,18 +25,17 @@ class Peak:
         self.n_operations = self.call()
 
 
+def n_operations(net, n_points):
+    """Additions and multiplications of value and Jacobian, without the activations."""
+    n_weights = sum(layer.W.size for layer in net.layers)
+    return 2 * n_points * (net.plan(n_points).multiply_adds + n_weights)
+
+
 def shares(case, n_rounds, budget):
     """Operations a second of value and Jacobian, written into memory of the caller, and of the peak loop."""
     net, peak = fj.Network(case.layers), Peak(case.dtype.name, case.folder)
     call = partial(net.value_and_jacobian, case.x, out=case.empty())
     check(call(), case)
-    n_points = len(case.x)
-    n_operations = 2 * n_points * (net.plan(n_points).multiply_adds + case.n_weights)
-    calls = [(call, n_operations), (peak.call, peak.n_operations)]
-    counts = [count(call, budget)[0] for call, _ in calls]
-    rates = [
-        [operations / seconds(call, n_calls) for (call, operations), n_calls in zip(calls, counts)]
-        for _ in range(n_rounds)
-    ]
-    reached, available = (median(column) for column in zip(*rates))
+    ours, loop = medians([call, peak.call], n_rounds, budget)
+    reached, available = n_operations(net, len(case.x)) / ours, peak.n_operations / loop
     return {"gflops": reached / 1e9, "peak_gflops": available / 1e9, "share": reached / available}

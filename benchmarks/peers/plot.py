@@ -1,38 +1,70 @@
-"""Bar charts of a run, as SVG."""
+"""Bar charts of a run, as SVG: a row of panels for each network, one point at the left, a batch at the right."""
 
-from math import ceil, log10
+from math import log10
 
 from fastjac import _svg
 
-WIDTH, LEFT, RIGHT, TOP, BAR, GAP = 760, 150, 130, 62, 15, 26
+PANEL, LEFT, RIGHT, BAR = 420, 104, 92, 15  # widths in a panel, and the height of a bar
+TOP, TITLE, GAP = 58, 20, 18
+NOTE = "microseconds per point, and as a multiple of fastjac's; logarithmic; shorter is faster"
+HEADLINES = ("tiny", "small", "acas", "med")
 
 
-def _number(value, n_digits):
-    return f"{value:,.0f}" if value >= 100 else f"{value:.{n_digits}g}"
+def _number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 10 else f"{value:.2g}"
+
+
+def _panel(rows, x, y, unit, low):
+    """Time of each peer as a multiple of fastjac's, on a logarithmic axis."""
+    one = x + LEFT - low * unit
+    title = f"{rows[0]['words']}, {_points(rows[0]['n_points'])}"
+    marks = [_svg.label(x, y, title, size=12.5, anchor="start", cls="fj-ink")]
+    bottom = y + 6 + BAR * len(rows)
+    for row in sorted(rows, key=lambda row: row["ratio"]):
+        y += BAR
+        end = one + log10(row["ratio"]) * unit
+        kind = "fj-affine" if row["peer"].startswith("fastjac") else "fj-curve"
+        marks.append(_svg.rect(kind, min(one, end), y - 9, max(abs(end - one), 1), BAR - 4, 1))
+        marks.append(_svg.label(x + LEFT - 8, y, row["peer"], anchor="end", cls="fj-ink"))
+        text = f"{_number(row['us'])} µs" + (f", {_number(row['ratio'])}×" if row["peer"] != "fastjac" else "")
+        marks.append(_svg.label(max(one, end) + 6, y, text, anchor="start"))
+    marks.append(_svg.path("fj-line", f"M{one:.1f} {bottom - BAR * len(rows):.1f}V{bottom:.1f}", stroke_width=1))
+    return marks
+
+
+def _points(n):
+    return "one point" if n == 1 else f"{n:,} points"
 
 
 def bars(rows, title):
-    """Time of each peer as a multiple of fastjac's, on a logarithmic axis, one group a network."""
+    """The chart of all networks in the rows."""
     groups = {}
     for row in rows:
-        groups.setdefault(row["network"], []).append(row)
+        groups.setdefault(row["network"], {}).setdefault(row["n_points"], []).append(row)
     ratios = [row["ratio"] for row in rows]
-    low, high = min(0, log10(min(ratios))), max(1, ceil(log10(max(ratios))))
-    unit = (WIDTH - LEFT - RIGHT) / (high - low)
-    one = LEFT - low * unit
-    marks, y = [_svg.label(WIDTH / 2, 28, title, size=15, cls="fj-ink")], TOP
-    for network, members in groups.items():
-        marks.append(_svg.label(16, y, network, size=13, anchor="start", cls="fj-ink"))
-        for row in sorted(members, key=lambda row: row["ratio"]):
-            y += BAR
-            end = one + log10(row["ratio"]) * unit
-            kind = "fj-affine" if row["peer"].startswith("fastjac") else "fj-curve"
-            marks.append(_svg.rect(kind, min(one, end), y - 9, max(abs(end - one), 1), BAR - 4, 1))
-            marks.append(_svg.label(LEFT - 8, y, row["peer"], anchor="end", cls="fj-ink"))
-            text = f"{_number(row['us'], 3)} µs, {_number(row['ratio'], 2)}×"
-            marks.append(_svg.label(max(one, end) + 6, y, text, anchor="start"))
-        y += GAP
-    marks.append(_svg.path("fj-line", f"M{one:.1f} {TOP - 14}V{y - GAP + 6}", stroke_width=1))
-    note = "microseconds per point, and as a multiple of fastjac's; logarithmic; shorter is faster"
-    marks.append(_svg.label(WIDTH / 2, 45, note))
-    return _svg.document(WIDTH, y, title, "; ".join(f"{r['network']} {r['peer']} {r['us']:.3g}" for r in rows), marks)
+    low, high = min(0, log10(min(ratios))), max(1, log10(max(ratios)))
+    unit = (PANEL - LEFT - RIGHT) / (high - low)
+    width, y = 2 * PANEL + 40, TOP
+    marks = [
+        _svg.label(width / 2, 28, title, size=15, cls="fj-ink"),
+        _svg.label(width / 2, 45, NOTE),
+    ]
+    for panels in groups.values():
+        y += TITLE
+        for column, n_points in enumerate(sorted(panels)):
+            marks += _panel(panels[n_points], 20 + column * PANEL, y, unit, low)
+        y += BAR * max(map(len, panels.values())) + GAP
+    description = "; ".join(f"{r['words']}, {_points(r['n_points'])}, {r['peer']} {r['us']:.3g}" for r in rows)
+    return _svg.document(width, y + 6, title, description, marks)
+
+
+def write_plots(folder, rows):
+    """peers-float64.svg and its like with every network, and peers.svg with a few."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for dtype in sorted({row["dtype"] for row in rows}):
+        chosen = [row for row in rows if row["dtype"] == dtype]
+        title = f"Value and Jacobian on one core, {dtype}"
+        (folder / f"peers-{dtype}.svg").write_text(bars(chosen, title), encoding="utf-8")
+        headlines = [row for row in chosen if row["network"] in HEADLINES]
+        if headlines and dtype == "float64":
+            (folder / "peers.svg").write_text(bars(headlines, title), encoding="utf-8")

@@ -34,7 +34,7 @@ def check(results, case):
             raise WrongResult(f"{name}: expected a relative error of at most {allowed:g}, got {error:.1e}")
 
 
-def seconds(call, n_calls):
+def seconds(call, n_calls, clock=clock):
     """Seconds of one of n calls in a row."""
     start = clock()
     if hasattr(call, "repeat"):
@@ -57,13 +57,20 @@ def samples(call, n_calls):
     return times
 
 
-def count(call, budget):
+def count(call, budget, clock=clock):
     """Calls that fill the budget, and seconds of one."""
     n_calls = 1
-    while (one := seconds(call, n_calls)) * n_calls < budget / 4:
+    while (one := seconds(call, n_calls, clock)) * n_calls < budget / 4:
         n_calls *= 2
-    one = min(one, seconds(call, n_calls), seconds(call, n_calls))
+    one = min(one, seconds(call, n_calls, clock), seconds(call, n_calls, clock))
     return max(1, round(budget / one)), one
+
+
+def medians(calls, n_rounds, budget, clock=clock):
+    """Median seconds of each call; they take turns, each filling the budget in its turn."""
+    counts = [count(call, budget, clock)[0] for call in calls]
+    rounds = [[seconds(call, n_calls, clock) for call, n_calls in zip(calls, counts)] for _ in range(n_rounds)]
+    return [median(column) for column in zip(*rounds)]
 
 
 def choose(name, case, budget):

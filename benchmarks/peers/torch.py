@@ -9,7 +9,8 @@ from functools import partial
 import torch
 
 torch.set_num_threads(1)
-ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "identity": lambda h: h}
+ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "identity": lambda h: h,
+               "sigmoid": torch.sigmoid, "silu": torch.nn.functional.silu}
 
 
 def _value_twice(layers, x):

@@ -15,6 +15,8 @@ SHAPES = {
 NUMPY = {  # h -> f(h), f'(h)
     "tanh": lambda h: (np.tanh(h), 1 / np.cosh(h) ** 2),
     "relu": lambda h: (np.maximum(h, 0), (h > 0).astype(h.dtype)),
+    "sigmoid": lambda h: (1 / (1 + np.exp(-h)), np.exp(-h) / (1 + np.exp(-h)) ** 2),
+    "silu": lambda h: (h / (1 + np.exp(-h)), (1 + np.exp(-h) + h * np.exp(-h)) / (1 + np.exp(-h)) ** 2),
     "identity": lambda h: (h, np.ones_like(h)),
 }
 
