@@ -12,9 +12,6 @@ import suites
 
 KINDS = ("time", "track", "peakmem", "timeraw")
 TOLERANCE = {"float64": 1e-8, "float32": 2e-4}
-# Share of the points of a batch whose Jacobian may differ more: where the pre-activation of a relu is zero
-# within rounding, J may be the other one-sided Jacobian.
-AT_KINKS = 1e-3
 
 
 def compare(result, expected):
@@ -26,8 +23,7 @@ def compare(result, expected):
         return
     result, expected = np.asarray(result), np.asarray(expected)
     assert result.shape == expected.shape, f"expected shape {expected.shape}, got {result.shape}"
-    error = np.abs(result - expected) / np.max(np.abs(expected))
-    error = np.quantile(error.max(axis=(1, 2)), 1 - AT_KINKS) if error.ndim == 3 else error.max()
+    error = np.max(np.abs(result - expected)) / np.max(np.abs(expected))
     allowed = TOLERANCE.get(result.dtype.name, 0)
     assert error <= allowed, f"expected a relative error of at most {allowed:g}, got {error:g}"
 
@@ -52,9 +48,12 @@ def check_class(suite, n_checked=0):
             instance.setup(*arguments)
             try:
                 check_method(instance, method, arguments)
+            except NotImplementedError as reason:  # as for ASV: what it needs is not there
+                print(f"{suite.__module__}.{suite.__name__}.{method}{arguments}: left out, {reason}")
             except Exception as error:
                 error.add_note(f"in {suite.__module__}.{suite.__name__}.{method}{arguments}")
                 raise
+            getattr(instance, "teardown", lambda *_: None)(*arguments)
             n_checked += 1
     return n_checked
 

@@ -79,8 +79,8 @@ def run_case(network, case, peers, how):
     n_points = case.x.size // case.n_in
     us = next(row["us"] for row in rows if row["peer"] == "fastjac")
     for row in rows:
-        row.update(network=network, words=case.description, dtype=case.dtype.name, n_points=n_points, ratio=row["us"] / us)
-        row["us"] /= n_points
+        row.update(network=network, words=case.description, dtype=case.dtype.name, n_points=n_points)
+        row.update(ratio=row["us"] / us, us=row["us"] / n_points)
     print(f"\n{network} {case.description}, {case.dtype}, {n_points:,} point{'s' * (n_points > 1)}")
     print(HEADER)
     print_rows(rows)

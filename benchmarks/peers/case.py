@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from suites.networks import NUMPY, value_and_jacobian
+from suites.networks import away_from_kinks, value_and_jacobian
 
 import fastjac as fj
 from peers import real
@@ -119,13 +119,6 @@ def make_points(layers, n_points, dtype, x=None):
     n_in = layers[0][0].shape[0]
     x = random.normal(size=(n_drawn, n_in)) if x is None else x[random.integers(len(x), size=n_drawn)]
     x = x.astype(dtype)
-    a, is_away = x.astype(np.float64), np.full(n_drawn, True)
-    for W, b, activation in layers:
-        W = W.astype(np.float64)
-        h = a @ W + b
-        if activation == "relu":
-            is_away &= (np.abs(h) > 3e-6 * (np.abs(a) @ np.abs(W) + np.abs(b))).all(axis=1)
-        a = NUMPY[activation](h)[0]
-    x = x[is_away][:n_points]
+    x = x[away_from_kinks(layers, x)][:n_points]
     assert len(x) == n_points, f"expected {n_points} points away from kinks, got {len(x)}"
     return x

@@ -24,11 +24,11 @@ def _panel(rows, x, y, unit, low):
         y += BAR
         end = one + log10(row["ratio"]) * unit
         kind = "fj-affine" if row["peer"].startswith("fastjac") else "fj-curve"
-        marks.append(_svg.rect(kind, min(one, end), y - 9, max(abs(end - one), 1), BAR - 4, 1))
+        marks.append(_svg.rect(kind, x + LEFT, y - 9, end - x - LEFT, BAR - 4, 1))
         marks.append(_svg.label(x + LEFT - 8, y, row["peer"], anchor="end", cls="fj-ink"))
         text = f"{_number(row['us'])} µs" + (f", {_number(row['ratio'])}×" if row["peer"] != "fastjac" else "")
         marks.append(_svg.label(max(one, end) + 6, y, text, anchor="start"))
-    marks.append(_svg.path("fj-line", f"M{one:.1f} {bottom - BAR * len(rows):.1f}V{bottom:.1f}", stroke_width=1))
+    marks.append(_svg.path("fj-thin", f"M{one:.1f} {bottom - BAR * len(rows):.1f}V{bottom:.1f}", stroke_width=1))
     return marks
 
 
@@ -42,7 +42,7 @@ def bars(rows, title):
     for row in rows:
         groups.setdefault(row["network"], {}).setdefault(row["n_points"], []).append(row)
     ratios = [row["ratio"] for row in rows]
-    low, high = min(0, log10(min(ratios))), max(1, log10(max(ratios)))
+    low, high = min(0, log10(min(ratios))) - 0.3, max(1, log10(max(ratios)))  # so that the shortest is seen
     unit = (PANEL - LEFT - RIGHT) / (high - low)
     width, y = 2 * PANEL + 40, TOP
     marks = [

@@ -9,6 +9,8 @@ SHAPES = {
     "small": ((8, 64, 64, 8), "tanh"),
     "acas": ((5, 50, 50, 50, 50, 50, 50, 5), "relu"),
     "med": ((64, 256, 256, 64), "tanh"),
+    "wide": ((64, 512, 512, 64), "tanh"),
+    "cosmo": ((6, 512, 512, 512, 512, 420), "tanh"),
     "autoencoder": ((784, 256, 64, 256, 784), "tanh"),
 }
 
@@ -38,9 +40,22 @@ def make_network(name, dtype, **options):
 
 
 def make_points(name, n_points, dtype):
-    """(n_points, n_in) points; the memory has been touched."""
+    """(n_points, n_in) points away from kinks; the memory has been touched."""
     n_in = SHAPES[name][0][0]
-    return np.random.default_rng(7).normal(size=(n_points, n_in)).astype(dtype)
+    x = np.random.default_rng(7).normal(size=(n_points + n_points // 10 + 10, n_in)).astype(dtype)
+    return x[away_from_kinks(make_layers(name, dtype), x)][:n_points]
+
+
+def away_from_kinks(layers, points):
+    """Which points lie not so near a kink of relu that rounding decides on which side."""
+    a, is_away = np.asarray(points, np.float64), np.full(len(points), True)
+    for W, b, activation in layers:
+        W = W.astype(np.float64)
+        h = a @ W + b
+        if activation == "relu":
+            is_away &= (np.abs(h) > 3e-6 * (np.abs(a) @ np.abs(W) + np.abs(b))).all(axis=1)
+        a = NUMPY[activation](h)[0]
+    return is_away
 
 
 def make_direction(shape, dtype):
