@@ -1,0 +1,116 @@
+"""How a call spends its time, from differences of calls that do more and less.
+
+    python benchmarks/spent.py [--quick] [--json FILE]
+
+For one point, in microseconds: a call (the value of a 1-1 network: entry, checks, one result), the second
+result (value and Jacobian of the 1-1 network less that), the value pass (the value of the network with its
+activations replaced by identity, less the call), the activations (the value less that) and the Jacobian (value
+and Jacobian less all of these). For a batch, in microseconds per point: into memory of the caller; what its
+multiply-adds take at the core's peak (peak.c, in the same run); the activations; the rest, which is forming and
+scaling, edges of tiles, loads and stores; the part of it that comes from results that leave the caches (the
+batch less the same number of points in calls of one tile); and what it adds to write into memory that the
+system has just handed out and that was never touched.
+"""
+
+import os
+
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+import argparse
+import json
+import mmap
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from peers.case import make_case
+from peers.machine import describe
+from peers.peak import Peak, n_operations
+from peers.targets import WORDS
+from peers.timing import medians
+
+import fastjac as fj
+
+NETWORKS = ("tiny", "small", "acas", "med")
+ONE = {"whole": "whole", "call": "call", "result": "second result", "value": "value pass",
+       "activations": "activations", "jacobian": "Jacobian"}
+BATCH = {"whole": "whole", "peak": "at the peak", "activations": "activations", "rest": "the rest",
+         "stores": "of it, leaving the caches", "pages": "more in untouched memory"}
+
+
+def linear(case):
+    """The network with its activations replaced by identity."""
+    return fj.Network([(W, b, "identity") for W, b, _ in case.layers])
+
+
+def one_point(case, how):
+    net, trivial, x = fj.Network(case.layers), fj.Network([([[0.5]], [0.1], "identity")]), np.ones(1)
+    whole, value, products, pair, call = medians(
+        [partial(net.value_and_jacobian, case.x), partial(net, case.x), partial(linear(case), case.x),
+         partial(trivial.value_and_jacobian, x), partial(trivial, x)], **how)
+    parts = {"whole": whole, "call": call, "result": pair - call, "value": products - call,
+             "activations": value - products, "jacobian": whole - value - (pair - call)}
+    return {name: 1e6 * seconds for name, seconds in parts.items()}
+
+
+def into_untouched(net, case):
+    """Value and Jacobian into pages that the system has just handed out."""
+    out = []
+    for array in case.reference:
+        memory = mmap.mmap(-1, array.nbytes)
+        if array.nbytes >= 2**22 and hasattr(mmap, "MADV_HUGEPAGE"):
+            memory.madvise(mmap.MADV_HUGEPAGE)  # as NumPy asks for
+        out.append(np.frombuffer(memory).reshape(array.shape))
+    net.value_and_jacobian(case.x, out=tuple(out))
+
+
+def batch(case, peak, how):
+    net, y, n_points = fj.Network(case.layers), case.empty()[0], len(case.x)
+    tile = min(n_points, net.plan(n_points).n_points_per_tile)
+    trivial = fj.Network([([[0.5]], [0.1], "identity")])
+    whole, untouched, value, products, in_cache, call, loop = medians(
+        [partial(net.value_and_jacobian, case.x, out=case.empty()), partial(into_untouched, net, case),
+         partial(net, case.x, out=y), partial(linear(case), case.x, out=y),
+         partial(net.value_and_jacobian, case.x[:tile].copy()), partial(trivial.value_and_jacobian, np.ones(1)),
+         peak.call], **how)
+    bound = n_operations(net, n_points) * loop / peak.n_operations
+    parts = {"whole": whole, "peak": bound, "activations": value - products, "rest": whole - bound - (value - products),
+             "stores": whole - (in_cache - call) * n_points / tile, "pages": untouched - whole}
+    return {name: 1e6 * seconds / n_points for name, seconds in parts.items()}
+
+
+def measure(quick):
+    """{"machine", "one": [{"words", ...}], "batch": [{"words", "n_points", ...}]}."""
+    how = {"n_rounds": 3, "budget": 1e-3} if quick else {"n_rounds": 31, "budget": 4e-3}
+    record = {"machine": describe(), "one": [], "batch": []}
+    with TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        peak = Peak("float64", Path(name))
+        for network in NETWORKS:
+            one, many = (make_case(network, is_batch, "float64", Path(name), n_points_at_most=20 if quick else None)
+                         for is_batch in (False, True))
+            record["one"].append({"words": WORDS[network], **one_point(one, how)})
+            record["batch"].append({"words": WORDS[network], "n_points": len(many.x), **batch(many, peak, how)})
+    return record
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="figures mean nothing")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    options = parser.parse_args()
+    record = measure(options.quick)
+    print(", ".join(record["machine"].values()))
+    for part, columns in (("one", ONE), ("batch", BATCH)):
+        print(f"\nmicroseconds {'of one point' if part == 'one' else 'per point of a batch'}")
+        print(" " * 34 + "  ".join(f"{title:>12}" for title in columns.values()))
+        for row in record[part]:
+            words = row["words"] + (f", {row['n_points']:,}" if part == "batch" else "")
+            print(f"{words:<34}" + "  ".join(f"{row[name]:>{max(12, len(columns[name]))}.4g}" for name in columns))
+    if options.json:
+        options.json.write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
