@@ -45,7 +45,7 @@ def check_class(suite, n_checked=0):
     for arguments in itertools.product(*suite.params):
         for method in benchmarks_of(suite):
             instance = suite()
-            instance.setup(*arguments)
+            getattr(instance, "setup", lambda *_: None)(*arguments)
             try:
                 check_method(instance, method, arguments)
             except NotImplementedError as reason:  # as for ASV: what it needs is not there

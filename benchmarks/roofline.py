@@ -8,11 +8,6 @@ batches into memory of the caller. Operations are additions and multiplications 
 those of x, y, J and of the weights once for each tile.
 """
 
-import os
-
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
 import argparse
 import ctypes
 import json
@@ -24,7 +19,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from peers.case import make_case
 from peers.compiler import compile
-from peers.machine import describe
+from peers.machine import describe, pin
 from peers.peak import Peak, n_operations
 from peers.targets import WORDS
 from peers.timing import check, medians
@@ -142,6 +137,7 @@ def main():
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the roofline")
     options = parser.parse_args()
+    pin()
     record = measure(options.quick)
     print(", ".join(record["machine"].values()))
     print(f"peak {record['peak_gflops']:.1f} GF/s, L2 {{L2:.1f}}, L3 {{L3:.1f}}, memory {{memory:.1f}} GB/s".format(

@@ -12,11 +12,6 @@ batch less the same number of points in calls of one tile); and what it adds to 
 system has just handed out and that was never touched.
 """
 
-import os
-
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
 import argparse
 import json
 import mmap
@@ -26,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from peers.case import make_case
-from peers.machine import describe
+from peers.machine import describe, pin
 from peers.peak import Peak, n_operations
 from peers.targets import WORDS
 from peers.timing import medians
@@ -100,6 +95,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="figures mean nothing")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     options = parser.parse_args()
+    pin()
     record = measure(options.quick)
     print(", ".join(record["machine"].values()))
     for part, columns in (("one", ONE), ("batch", BATCH)):

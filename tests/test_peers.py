@@ -1,6 +1,7 @@
 """The comparison with other libraries runs where they are absent, and times no wrong result."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,29 @@ def test_points_lie_away_from_kinks(monkeypatch):
     layers = [(W, -plain[1], "relu"), (W, np.zeros(2), "identity")]  # a kink at the second point
     kept = make_points(layers, 5, np.float64)
     assert not (kept == plain[1]).any() and np.array_equal(kept[:2], plain[[0, 2]])
+
+
+def test_figures_go_between_their_marks(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import publish
+
+    rows = [{"network": "tiny", "peer": "fastjac", "dtype": "float64", "n_points": 1, "us": 0.5, "ratio": 1.0},
+            {"network": "tiny", "peer": "jax", "dtype": "float64", "n_points": 1, "us": 12.34, "ratio": 24.68},
+            {"network": "tiny", "peer": "jax", "dtype": "float32", "n_points": 1, "us": 9.0, "ratio": 18.0}]
+    text = publish.peers_table({"rows": rows})
+    assert "| JAX, jit, the better mode | 12.3 (25) | – |" in text
+    page = "before\n<!-- figures: peers -->\nold\n<!-- end -->\nafter <!-- end -->\n"
+    filled = publish.fill(page, {"peers": text})
+    assert filled == f"before\n<!-- figures: peers -->\n{text}\n<!-- end -->\nafter <!-- end -->\n"
+    assert publish.fill(filled, {"peers": text}) == filled
+    with pytest.raises(ValueError, match="'peers'"):
+        publish.fill(page, {"batch": ""})
+
+
+def test_pages_have_marks_for_every_table(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import publish
+
+    marks = [mark for page in publish.PAGES
+             for mark in re.findall(r"<!-- figures: (\S+) -->\n(?!<!-- end)", page.read_text(encoding="utf-8"))]
+    assert sorted(marks) == ["batch", "machine", "one", "peers", "roofline", "roofs", "targets"]

@@ -1,5 +1,6 @@
 """The machine, and the versions of what takes part."""
 
+import os
 import platform
 import re
 import shutil
@@ -10,6 +11,12 @@ from pathlib import Path
 import fastjac as fj
 
 PACKAGES = ("numpy", "scipy", "numba", "jax", "torch", "casadi")
+
+
+def pin():
+    """Keep the process on the last of its cores."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def cpu():

@@ -1,6 +1,7 @@
 """Each activation: value and derivative of one layer of many units, most of whose cost is f and f'."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -57,27 +58,34 @@ VALUES = {  # textbook values with the default parameters, or with those of PARA
 PARAMETERS = {"prelu": {"slope": 0.25}, "speculator": {"alpha": 2.0, "beta": 0.3}}
 
 
+@lru_cache(maxsize=1)
+def prepared(activation, dtype):
+    """The network and its point: one input of 1, so that the weights are the pre-activations."""
+    layer = fj.Layer(pre_activations(dtype)[None], None, activation, **PARAMETERS.get(activation, {}))
+    return fj.Network([layer]), np.ones(1, dtype)
+
+
+def pre_activations(dtype):
+    """From -4 to 4, no kink among them."""
+    return np.linspace(-4, 4, N_UNITS).astype(dtype)
+
+
 class Activation:
     params = (sorted(VALUES), ["float64", "float32"])
     param_names = ("activation", "dtype")
 
-    def setup(self, activation, dtype):
-        # One input of 1, so that the weights are the pre-activations: from -4 to 4, no kink among them.
-        self.h = np.linspace(-4, 4, N_UNITS).astype(dtype)
-        layer = fj.Layer(self.h[None], None, activation, **PARAMETERS.get(activation, {}))
-        self.net = fj.Network([layer])
-        self.x = np.ones(1, dtype)
-
     def time_value(self, activation, dtype):
-        return self.net(self.x)
+        net, x = prepared(activation, dtype)
+        return net(x)
 
     def time_value_and_jacobian(self, activation, dtype):
-        return self.net.value_and_jacobian(self.x)
+        net, x = prepared(activation, dtype)
+        return net.value_and_jacobian(x)
 
     def reference_value(self, activation, dtype):
-        return VALUES[activation](self.h.astype(np.float64))
+        return VALUES[activation](pre_activations(dtype).astype(np.float64))
 
     def reference_value_and_jacobian(self, activation, dtype):
-        f, h = VALUES[activation], self.h.astype(np.float64)
+        f, h = VALUES[activation], pre_activations(dtype).astype(np.float64)
         derivative = (f(h + STEP) - f(h - STEP)) / (2 * STEP)
         return f(h), (derivative * h)[:, None]
