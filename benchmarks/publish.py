@@ -47,10 +47,15 @@ def number(value):
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}" if abs(value) >= 1 else f"{value:.2f}"
 
 
+def times(ratio):
+    """Two digits, or a whole number."""
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"
+
+
 def table(header, rows):
     """Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |".replace("|  |", "| |") for line in lines)
+    lines = (f"| {' | '.join(line)} |".replace("|  |", "| |") for line in [header, *rows])
+    return "\n".join([next(lines), "|" + "---|" * len(header), *lines])
 
 
 def machine(record):
@@ -64,7 +69,7 @@ def peers_table(record):
     lines = []
     for peer, words in PEERS.items():
         rows = [found.get((*column, peer)) for column in COLUMNS.values()]
-        texts = ["–" if row is None else number(row["us"]) + ("" if peer == "fastjac" else f" ({row['ratio']:.2g})")
+        texts = ["–" if row is None else number(row["us"]) + ("" if peer == "fastjac" else f" ({times(row['ratio'])})")
                  for row in rows]
         lines.append([words, *texts])
     return table(["", *COLUMNS], lines)
