@@ -54,7 +54,7 @@ def into_untouched(net, case):
     """Value and Jacobian into pages that the system has just handed out."""
     out = []
     for array in case.reference:
-        memory = mmap.mmap(-1, array.nbytes)
+        memory = mmap.mmap(-1, array.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         if array.nbytes >= 2**22 and hasattr(mmap, "MADV_HUGEPAGE"):
             memory.madvise(mmap.MADV_HUGEPAGE)  # as NumPy asks for
         out.append(np.frombuffer(memory).reshape(array.shape))
