@@ -4,7 +4,7 @@
 
 Runs peers.py, roofline.py and spent.py, each in a process of its own, with figures in build/figures as JSON;
 rewrites the tables of README.md and docs/performance.md that stand between ``<!-- figures: NAME -->`` and
-``<!-- end -->``, and the charts in docs/images. With --from, nothing is measured: the folder holds the JSON.
+``<!-- end -->``, and the charts in docs/charts. With --from, nothing is measured: the folder holds the JSON.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from peers.plot import write_plots
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "build" / "figures"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md")
-IMAGES = ROOT / "docs" / "images"
+CHARTS = ROOT / "docs" / "charts"
 
 COLUMNS = {  # of the README's table: network, whether a batch
     "4-32-32-2 tanh, one point": ("tiny", False),
@@ -142,8 +142,8 @@ def main():
     records = {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in names}
     for page in PAGES:
         page.write_text(fill(page.read_text(encoding="utf-8"), tables(records)), encoding="utf-8", newline="\n")
-    write_plots(IMAGES, records["peers"]["rows"])
-    (IMAGES / "roofline.svg").write_text(roofline.draw(records["roofline"]), encoding="utf-8", newline="\n")
+    write_plots(CHARTS, records["peers"]["rows"])
+    (CHARTS / "roofline.svg").write_text(roofline.draw(records["roofline"]), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
     python benchmarks/spent.py [--quick] [--json FILE]
 
 For one point, in microseconds: a call (the value of a 1-1 network: entry, checks, one result), the second
-result (value and Jacobian of the 1-1 network less that), the value pass (the value of the network with its
-activations replaced by identity, less the call), the activations (the value less that) and the Jacobian (value
-and Jacobian less all of these). For a batch, in microseconds per point: into memory of the caller; what its
+result (value and Jacobian of the 1-1 network less that), the activations (the value of a network that has all
+units in one layer behind one input, less that of the same with identity), the value pass (the value less call and
+activations) and the Jacobian (value and Jacobian less all of these).
+
+For a batch, in microseconds per point: into memory of the caller; what its
 multiply-adds take at the core's peak (peak.c, in the same run); the activations; the rest, which is forming and
 scaling, edges of tiles, loads and stores; the part of it that comes from results that leave the caches (the
 batch less the same number of points in calls of one tile); and what it adds to write into memory that the
@@ -28,6 +30,7 @@ from peers.timing import medians
 
 import fastjac as fj
 
+N_IN_CACHE = 100  # points whose units stay in the L2 cache
 NETWORKS = ("tiny", "small", "acas", "med")
 ONE = {"whole": "whole", "call": "call", "result": "second result", "value": "value pass",
        "activations": "activations", "jacobian": "Jacobian"}
@@ -35,18 +38,21 @@ BATCH = {"whole": "whole", "peak": "at the peak", "activations": "activations", 
          "stores": "of it, leaving the caches", "pages": "more in untouched memory"}
 
 
-def linear(case):
-    """The network with its activations replaced by identity."""
-    return fj.Network([(W, b, "identity") for W, b, _ in case.layers])
+def units(case, n_points):
+    """Calls with all hidden units in one layer behind one input: with their activation, and with identity."""
+    n_units = sum(W.shape[1] for W, _, _ in case.layers[:-1])
+    W, x = np.linspace(-2, 2, n_units)[None], np.ones((n_points, 1))
+    y = np.zeros((n_points, n_units))
+    return [partial(fj.Network([(W, None, name)]), x, out=y) for name in (case.layers[0][2], "identity")]
 
 
 def one_point(case, how):
     net, trivial, x = fj.Network(case.layers), fj.Network([([[0.5]], [0.1], "identity")]), np.ones(1)
-    whole, value, products, pair, call = medians(
-        [partial(net.value_and_jacobian, case.x), partial(net, case.x), partial(linear(case), case.x),
+    whole, value, active, plain, pair, call = medians(
+        [partial(net.value_and_jacobian, case.x), partial(net, case.x), *units(case, 1),
          partial(trivial.value_and_jacobian, x), partial(trivial, x)], **how)
-    parts = {"whole": whole, "call": call, "result": pair - call, "value": products - call,
-             "activations": value - products, "jacobian": whole - value - (pair - call)}
+    parts = {"whole": whole, "call": call, "result": pair - call, "value": value - call - (active - plain),
+             "activations": active - plain, "jacobian": whole - value - (pair - call)}
     return {name: 1e6 * seconds for name, seconds in parts.items()}
 
 
@@ -62,16 +68,17 @@ def into_untouched(net, case):
 
 
 def batch(case, peak, how):
-    net, y, n_points = fj.Network(case.layers), case.empty()[0], len(case.x)
+    net, n_points = fj.Network(case.layers), len(case.x)
     tile = min(n_points, net.plan(n_points).n_points_per_tile)
     trivial = fj.Network([([[0.5]], [0.1], "identity")])
-    whole, untouched, value, products, in_cache, call, loop = medians(
+    whole, untouched, active, plain, in_cache, call, loop = medians(
         [partial(net.value_and_jacobian, case.x, out=case.empty()), partial(into_untouched, net, case),
-         partial(net, case.x, out=y), partial(linear(case), case.x, out=y),
+         *units(case, N_IN_CACHE),
          partial(net.value_and_jacobian, case.x[:tile].copy()), partial(trivial.value_and_jacobian, np.ones(1)),
          peak.call], **how)
     bound = n_operations(net, n_points) * loop / peak.n_operations
-    parts = {"whole": whole, "peak": bound, "activations": value - products, "rest": whole - bound - (value - products),
+    activations = (active - plain) * n_points / N_IN_CACHE
+    parts = {"whole": whole, "peak": bound, "activations": activations, "rest": whole - bound - activations,
              "stores": whole - (in_cache - call) * n_points / tile, "pages": untouched - whole}
     return {name: 1e6 * seconds / n_points for name, seconds in parts.items()}
 
