@@ -1,29 +1,18 @@
 # Activations: value a = f(h) and derivative d = f'(h) of one row in one pass.
 #
-# float32 is computed in double and rounded once. f(NaN) = f'(NaN) = NaN. `a` may alias `h`: each
-# element is read before it is written, and no element depends on another (but in rowwise.pxi).
+# f(NaN) = f'(NaN) = NaN. `a` may alias `h`: each element is read before it is written, and no element
+# depends on another (but in rowwise.pxi). What calls the C library, or is short, computes in double for
+# float32 too, and rounds once.
 
 from fastjac.kernels.api cimport activate_f32, activate_f64
 
 cdef extern from "math.h" nogil:
-    double fabs(double x)
-    double copysign(double x, double y)
     double libm_erf "erf"(double x)
     double libm_sin "sin"(double x)
     double libm_cos "cos"(double x)
     double libm_atan "atan"(double x)
 
-cdef extern from "vmath.h" nogil:
-    double clamp "fj_clamp"(double x, double bound)
-    double vexp "fj_exp"(double x)
-    double exp_scaled "fj_exp_scaled"(double x, double dx, double* scale, double* minus_one)
-    double tanh_parts "fj_tanh"(double x, double* slope, double* scale)
-    double log1p "fj_log1p"(double x)
-    double normal_tail "fj_normal_tail"(double y)
-    double product_error "fj_product_error"(double a, double b, double p)
-    double sum_error "fj_sum_error"(double a, double b, double s)
-    double residual "fj_residual"(double w, double w_lo, double r)
-
+include "vmath.pxi"
 include "piecewise.pxi"
 include "exponential.pxi"
 include "smooth.pxi"

@@ -8,9 +8,9 @@ cdef inline real one_or_nan(real x) noexcept nogil:
     return 1 if x == x else x
 
 
-cdef inline double times(double c, double x) noexcept nogil:
+cdef inline real times(real c, real x) noexcept nogil:
     """c*x, with 0*inf = 0."""
-    return c * (clamp(x, 1) if c == 0 else x)
+    return c * (clamp(x, <real>1) if c == 0 else x)
 
 
 cdef void identity(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -47,7 +47,7 @@ cdef void leaky_relu(const real* h, const real* p, Py_ssize_t n, real* a, real* 
     for i in range(n):
         x = h[i]
         slope = p[i]
-        a[i] = <real>(x if x > 0 else times(slope, x))
+        a[i] = x if x > 0 else times(slope, x)
         d[i] = slope if x <= 0 else one_or_nan(x)
 
 
@@ -82,11 +82,12 @@ cdef void hard_sigmoid(const real* h, const real* p, Py_ssize_t n, real* a, real
     1/6, the ends then lie at -3 and 3 exactly, where a fused operation would miss the first.
     """
     cdef Py_ssize_t i
-    cdef double y, slope, offset
+    cdef double x, y, slope, offset
     for i in range(n):
+        x = h[i]
         slope = p[i]
         offset = p[n + i]
-        y = clamp(times(slope, h[i]), 1e300) + offset  # the clamp keeps compilers from fusing
+        y = clamp(times(slope, x), 1e300) + offset  # the clamp keeps compilers from fusing
         a[i] = <real>(0 if y <= 0 else (1 if y >= 1 else y))
         d[i] = <real>(0 if y <= 0 else (0 if y >= 1 else (slope if y == y else y)))
 
@@ -97,7 +98,7 @@ cdef void hard_swish(const real* h, const real* p, Py_ssize_t n, real* a, real* 
     cdef double x, y
     for i in range(n):
         x = h[i]
-        y = clamp(x, 3)  # no overflow of y*y in a branch that is not taken
+        y = clamp(x, 3.)  # no overflow of y*y in a branch that is not taken
         a[i] = <real>(x if x >= 3 else y * (y + 3) / 6)
         d[i] = <real>(0 if x <= -3 else (1 if x >= 3 else (2 * y + 3) / 6))
 
@@ -130,7 +131,7 @@ cdef void square(const real* h, const real* p, Py_ssize_t n, real* a, real* d) n
     for i in range(n):
         x = h[i]
         a[i] = x * x
-        d[i] = 2 * x
+        d[i] = x + x
 
 
 cdef void absolute(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -139,5 +140,5 @@ cdef void absolute(const real* h, const real* p, Py_ssize_t n, real* a, real* d)
     cdef real x
     for i in range(n):
         x = h[i]
-        a[i] = <real>fabs(x)
+        a[i] = fabs(x)
         d[i] = 1 if x > 0 else (-1 if x < 0 else x)

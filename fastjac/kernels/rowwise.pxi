@@ -9,11 +9,11 @@ cdef inline double exponentials(const real* h, Py_ssize_t n, Py_ssize_t m, real*
     its error does not grow with n. NaN where no limit exists: at two infinities that tie.
     """
     cdef Py_ssize_t i
-    cdef double x, top = h[m], delta, e, scale, unused, total = 0, partial, lost = 0
+    cdef double x, top = h[m], delta, e, scale, total = 0, partial, lost = 0
     for i in range(n):
         x = h[i]
         delta = 0 if x == top else x - top
-        e = exp_scaled(delta, 0 if x == top else sum_error(x, -top, delta), &scale, &unused)
+        e = exp_sum_scaled(delta, 0. if x == top else sum_error(x, -top, delta), &scale)
         d[i] = <real>(e * scale)
     for i in range(n):
         if i == m:

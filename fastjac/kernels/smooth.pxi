@@ -1,10 +1,10 @@
 # Activations made of the error function, exp(-x**2), x**2 and the functions of the C library.
 
 
-cdef inline double gauss(double x, double c, double* scale) noexcept nogil:
+cdef inline real gauss(real x, real c, real* scale) noexcept nogil:
     """exp(-c x**2) = return value * scale, for c = 1 or 1/2 and |x| <= 40: the square is split."""
-    cdef double unused, q = x * x
-    return exp_scaled(-c * q, -c * product_error(x, x, q), scale, &unused)
+    cdef real q = x * x
+    return exp_sum_scaled(-c * q, -c * product_error(x, x, q), scale)
 
 
 cdef void gelu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -13,38 +13,40 @@ cdef void gelu(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noe
     max(x, 0) - y Q and, for x <= 0, Q - y exp(-y**2/2)/sqrt(2 pi), else 1 minus that: y = |x|,
     Q = exp(-y**2/2) G/(y + 3/4) the upper tail of the distribution at y, G = normal_tail(y).
     """
+    cdef real end = 40 if real is double else 15
+    cdef real phi_0 = <real>0.39894228040143267794
     cdef Py_ssize_t i
-    cdef double x, y, e, G, w, r, r_lo, q, q_lo, m, m_lo, slope, scale
+    cdef real x, y, e, G, G_lo, w, r, r_lo, q, q_lo, unused, m, m_lo, slope, scale, one = 1
     for i in range(n):
         x = h[i]
-        y = fabs(clamp(x, 40))
-        e = gauss(y, 0.5, &scale)
-        G = normal_tail(y)
-        w = y + 0.75
-        r = 1 / w
-        r_lo = r * residual(w, sum_error(y, 0.75, w), r)
+        y = at_most(fabs(x), end)
+        e = gauss(y, <real>0.5, &scale)
+        G = normal_tail(y, &G_lo)
+        w = y + <real>0.75
+        r = quotient_parts(one, w, sum_error(y, <real>0.75, w), &unused, &r_lo)
         q = y * r
         q_lo = product_error(y, r, q) + y * r_lo
         m = G * e
-        m_lo = product_error(G, e, m)
-        a[i] = <real>((x if x > 0 else 0) - (times_sum(q, m, m_lo) + q_lo * m) * scale)
-        slope = (G * r - 0.39894228040143267794 * y) * e * scale
-        d[i] = <real>(1 - slope if x > 0 else slope)
+        m_lo = q * (product_error(G, e, m) + G_lo * e) + q_lo * m
+        a[i] = (x if x > 0 else 0) - sum_of_product(q, m, m_lo) * scale
+        slope = (G * (r + r_lo) - phi_0 * y) * e * scale
+        d[i] = one - slope if x > 0 else slope
 
 
 cdef void gelu_tanh(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """x s and s (1 + x v' (1 - s)), s = sigmoid(v), v = sqrt(8/pi) (x + 0.044715 x**3).
 
-    The exponential amplifies the rounding of v by |v|, so v is made of two doubles.
+    The exponential amplifies the rounding of v by |v|, so v is made of two numbers.
     """
-    cdef double c1 = 1.5957691216057308, c1_lo = -9.96930880911092e-17
-    cdef double c3 = 0.07135481627260025, c3_lo = -6.175149918155315e-19
+    cdef real c1 = <real>1.5957691216057308
+    cdef real c1_lo = <real>((1.5957691216057308 - <double>c1) - 9.96930880911092e-17)
+    cdef real c3 = <real>0.07135481627260025
+    cdef real c3_lo = <real>((0.07135481627260025 - <double>c3) - 6.175149918155315e-19)
     cdef Py_ssize_t i
-    cdef double x, y, q, dq, m, dm, u, du, v, dv
-    cdef logistic s
+    cdef real x, y, q, dq, m, dm, u, du, v, dv, s, s_hi, s_lo, minus, scale
     for i in range(n):
         x = h[i]
-        y = clamp(x, 100)
+        y = clamp(x, <real>100)
         q = y * y
         dq = product_error(y, y, q)
         m = c3 * q
@@ -53,9 +55,9 @@ cdef void gelu_tanh(const real* h, const real* p, Py_ssize_t n, real* a, real* d
         du = sum_error(c1, m, u) + (c1_lo + dm)
         v = y * u
         dv = product_error(y, u, v) + y * du
-        s = logistic_parts(v, dv)
-        a[i] = <real>(x if x > 100 else times_sum(y, s.plus, s.plus_lo) * s.scale)
-        d[i] = <real>(s.plus * (1 + y * (c1 + 3 * m) * s.minus) * s.scale)
+        s_hi = logistic_at_sum(v, dv, &s_lo, &s, &minus, &scale)
+        a[i] = x if x > 100 else times_sum(y, s_hi, s_lo) * scale
+        d[i] = times_sum(muladd(y * muladd(<real>3, m + dm, c1), minus, <real>1), s_hi, s_lo) * scale
 
 
 cdef void erf(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -64,7 +66,7 @@ cdef void erf(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noex
     cdef double x, g, scale
     for i in range(n):
         x = h[i]
-        g = gauss(clamp(x, 40), 1, &scale)
+        g = gauss(clamp(x, 40.), 1., &scale)
         a[i] = <real>libm_erf(x)
         d[i] = <real>(1.12837916709551257390 * g * scale)
 
@@ -72,12 +74,12 @@ cdef void erf(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noex
 cdef void gaussian(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """exp(-x**2) and -2 x exp(-x**2)."""
     cdef Py_ssize_t i
-    cdef double x, g, scale
+    cdef real x, g, scale
     for i in range(n):
-        x = clamp(h[i], 40)
-        g = gauss(x, 1, &scale)
-        a[i] = <real>(g * scale)
-        d[i] = <real>(-2 * x * g * scale)
+        x = clamp(h[i], <real>40)
+        g = gauss(x, <real>1, &scale)
+        a[i] = g * scale
+        d[i] = -(x + x) * g * scale
 
 
 cdef void tanh_shrink(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -92,7 +94,7 @@ cdef void tanh_shrink(const real* h, const real* p, Py_ssize_t n, real* a, real*
     cdef double x, y, q, N, A, t, slope, scale
     for i in range(n):
         x = h[i]
-        t = tanh_parts(x, &slope, &scale)
+        t = tanh_scaled(x, &slope, &scale)
         y = clamp(x, 1.5)
         q = y * y
         N = 4583103525. + q * (349188840. + q * (6891885. + q * (42900. + q * 65.)))
@@ -106,7 +108,8 @@ cdef void softsign(const real* h, const real* p, Py_ssize_t n, real* a, real* d)
     cdef Py_ssize_t i
     cdef double x, w
     for i in range(n):
-        x = clamp(h[i], 1e308)
+        x = h[i]
+        x = clamp(x, 1e308)
         w = 1 / (1 + fabs(x))
         a[i] = <real>(x / (1 + fabs(x)))
         d[i] = <real>(w * w)
