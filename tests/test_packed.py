@@ -3,11 +3,12 @@
 import ctypes
 import mmap
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.linalg.blas
-from support import METHODS, OPERANDS, assert_close, assert_same, make_network, parts, random_array
+from support import METHODS, OPERANDS, assert_close, assert_same, make_network, parts, random_array, run_python
 
 import fastjac as fj
 
@@ -20,6 +21,7 @@ NETWORKS = {
     "zeros": ((6, 50, 50, 5), ["relu", "hard_tanh", "leaky_relu"]),
     "zeros, meeting": ((30, 20, 9, 20, 30), ["relu"]),
     "zeros, few rows": ((2, 40, 40, 2), ["relu"]),
+    "zeros, long sums": ((3, 150, 200, 70, 20), ["relu", "relu6", "soft_shrink"]),
     "parameters": ((4, 9, 9, 4), ["elu", "softplus"]),
     "dense": ((5, 9, 12, 7), ["softmax", "tanh", "log_softmax"]),
 }
@@ -187,3 +189,36 @@ def test_case_52_beside_products_of_scipy(build):
             assert_same(jacobian.result(), expected)
     # SciPy's own results are its own affair; only that ours run beside them is tested.
     assert all(np.shape(P) == product.shape for result in products for P in result.result())
+
+
+ALLOCATIONS = """
+import tracemalloc
+import numpy as np
+import fastjac as fj
+from support import make_network, random_array
+
+for dtype in (np.float32, np.float64):
+    net = make_network((5, 50, 30, 4), ["tanh", "relu"], dtype)
+    for shape in ((), (3,)):
+        x, v, w = (random_array((*shape, n), dtype) for n in (5, 5, 4))
+        y, J = net.value_and_jacobian(x)
+        both = y, J
+        for call in (
+            lambda: net(x, out=y), lambda: net.jacobian(x, out=J), lambda: net.value_and_jacobian(x, out=both),
+            lambda: net.jvp(x, v, out=y), lambda: net.vjp(x, w, out=v),
+        ):
+            call()
+            tracemalloc.start()
+            call()
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            call()
+            # The smallest array takes more than this.
+            assert tracemalloc.get_traced_memory()[1] - before < 64, (shape, dtype)
+            tracemalloc.stop()
+print("none")
+"""
+
+
+def test_calls_with_out_allocate_nothing():
+    assert run_python(ALLOCATIONS, PYTHONPATH=str(Path(__file__).parent)) == "none\n"

@@ -54,8 +54,9 @@ cdef void packed_value(const network_t* net, Py_ssize_t n_points, const real* x,
     for k in range(net.n_layers):
         layer = net.layers + k
         next_a = buffer_of(net, k % 2, n_points, workspace)
-        if n_points == 1 and k > 0 and (layer - 1).vanishes:
-            # Zeros of relu: half of the weights need not be read.
+        if n_points == 1 and k > 0 and (layer - 1).vanishes and n_vectors_of(layer.n_out, x) > 1:
+            # Zeros of relu: half of the weights need not be read. (In a panel of one vector the place
+            # of a term decides to which chain it belongs: there, all of them count.)
             n_active = list_nonzero(a, layer.n_in, index)
             product(1, n_active, layer.n_out, index, True, a, lda, 1, <const real*>layer.W_panels, 0,
                     <const real*>layer.b, <const real*>NULL, 0, 1, next_a, layer.ld, layer.n_in)

@@ -2,8 +2,8 @@
  *
  * Included once per floating-point type with FJ_REAL, FJ_NAME, FJ_INTRINSIC and FJ_COMPARE defined. A is read
  * by broadcast, with any two strides; B by whole vectors, from a panel whose rows are padded to a
- * multiple of a vector. Every element of C is summed in the order of k, wherever it lies in a tile and
- * whatever the tile's shape, so that its bits depend neither on the size of a batch nor on the position in it.
+ * multiple of a vector. Every element of C is summed in an order that depends on the matrix B alone, so that
+ * its bits depend neither on the size of a batch nor on the position in it.
  *
  * The vector types are those of GCC and Clang: with plain arrays these compilers spill the sums to the
  * stack, at several times the run time. Elsewhere a vector is a struct with loops, which leave it to the
@@ -43,6 +43,8 @@
 /* Vectors in a row of a panel. Of a matrix for one row or two, three or two panels are taken at once, so
  * that there are as many sums as the hardware has FMAs in flight. */
 #define FJ_PANEL_VECTORS 3
+/* For the same reason, a panel of one vector has its terms summed in three chains, in turn. */
+#define FJ_CHAINS 3
 #define FJ_TILE_VECTORS 9
 
 #endif
@@ -140,6 +142,25 @@ FJ_INLINE void FJ_NAME(store_part)(FJ_REAL *p, FJ_NAME(vector) v, ptrdiff_t n)
  * sums start; where `add`, they are added to C; `scale`, a pointer per row or NULL, multiplies the result.
  * The sum goes over k from `first` up to `stop`, or over these elements of `index` where it is not NULL. The
  * last vector of a row counts up to `n_last_lanes`. */
+#define FJ_TERM(l, chain)                                                                                   \
+    do {                                                                                                    \
+        const ptrdiff_t k = index ? index[l] : (l);                                                         \
+        const FJ_REAL *a_column = A + k * A_inner, *b0 = B + k * ldb0, *b1 = B1 + k * ldb1, *b2 = B2 + k * ldb2; \
+        FJ_NAME(vector) b[FJ_TILE_VECTORS];                                                                 \
+        FJ_OPAQUE(a_column);                                                                                \
+        FJ_OPAQUE(b0);                                                                                      \
+        if (w1) FJ_OPAQUE(b1);                                                                              \
+        if (w2) FJ_OPAQUE(b2);                                                                              \
+        FJ_UNROLL for (int j = 0; j < w0; j++) b[j] = FJ_NAME(load)(b0 + j * FJ_LANES);                     \
+        FJ_UNROLL for (int j = 0; j < w1; j++) b[w0 + j] = FJ_NAME(load)(b1 + j * FJ_LANES);                \
+        FJ_UNROLL for (int j = 0; j < w2; j++) b[w0 + w1 + j] = FJ_NAME(load)(b2 + j * FJ_LANES);           \
+        FJ_UNROLL for (int i = 0; i < n_rows; i++) {                                                        \
+            const FJ_REAL a = a_column[i * A_row];                                                          \
+            FJ_UNROLL for (int j = 0; j < n_vectors; j++)                                                   \
+                sum[i][(chain) + j] = FJ_NAME(add_product)(sum[i][(chain) + j], a, b[j]);                   \
+        }                                                                                                   \
+    } while (0)
+
 FJ_INLINE void FJ_NAME(tile)(int n_rows, int w0, int w1, int w2, ptrdiff_t first, ptrdiff_t stop, const int *index,
                              const FJ_REAL *A, ptrdiff_t A_row, ptrdiff_t A_inner,
                              const FJ_REAL *B, ptrdiff_t ldb, ptrdiff_t gap, const FJ_REAL *init, int add,
@@ -150,27 +171,21 @@ FJ_INLINE void FJ_NAME(tile)(int n_rows, int w0, int w1, int w2, ptrdiff_t first
     const FJ_REAL *B1 = B + w0 * gap, *B2 = B1 + w1 * gap;
     const ptrdiff_t ldb0 = ldb ? ldb : w0 * FJ_LANES, ldb1 = ldb ? ldb : w1 * FJ_LANES;
     const ptrdiff_t ldb2 = ldb ? ldb : w2 * FJ_LANES;
+    const int n_chains = n_vectors == 1 ? FJ_CHAINS : 1;
     FJ_NAME(vector) sum[FJ_TILE_ROWS][FJ_TILE_VECTORS];
+    ptrdiff_t l = first;
 
-    FJ_UNROLL for (int i = 0; i < n_rows; i++)
+    FJ_UNROLL for (int i = 0; i < n_rows; i++) {
         FJ_UNROLL for (int j = 0; j < n_vectors; j++) sum[i][j] = FJ_NAME(load)(init + j * FJ_LANES);
-
-    for (ptrdiff_t l = first; l < stop; l++) {
-        const ptrdiff_t k = index ? index[l] : l;
-        const FJ_REAL *a_column = A + k * A_inner, *b0 = B + k * ldb0, *b1 = B1 + k * ldb1, *b2 = B2 + k * ldb2;
-        FJ_NAME(vector) b[FJ_TILE_VECTORS];
-        FJ_OPAQUE(a_column);
-        FJ_OPAQUE(b0);
-        if (w1) FJ_OPAQUE(b1);
-        if (w2) FJ_OPAQUE(b2);
-        FJ_UNROLL for (int j = 0; j < w0; j++) b[j] = FJ_NAME(load)(b0 + j * FJ_LANES);
-        FJ_UNROLL for (int j = 0; j < w1; j++) b[w0 + j] = FJ_NAME(load)(b1 + j * FJ_LANES);
-        FJ_UNROLL for (int j = 0; j < w2; j++) b[w0 + w1 + j] = FJ_NAME(load)(b2 + j * FJ_LANES);
-        FJ_UNROLL for (int i = 0; i < n_rows; i++) {
-            const FJ_REAL a = a_column[i * A_row];
-            FJ_UNROLL for (int j = 0; j < n_vectors; j++) sum[i][j] = FJ_NAME(add_product)(sum[i][j], a, b[j]);
-        }
+        FJ_UNROLL for (int j = 1; j < n_chains; j++) sum[i][j] = FJ_NAME(broadcast)(0);
     }
+
+    for (; l + n_chains <= stop; l += n_chains)
+        FJ_UNROLL for (int chain = 0; chain < n_chains; chain++) FJ_TERM(l + chain, chain);
+    FJ_UNROLL for (int chain = 0; chain < n_chains - 1; chain++)
+        if (l + chain < stop) FJ_TERM(l + chain, chain);
+    FJ_UNROLL for (int chain = 1; chain < n_chains; chain++)
+        FJ_UNROLL for (int i = 0; i < n_rows; i++) sum[i][0] = FJ_NAME(plus)(sum[i][0], sum[i][chain]);
 
     if (add)
         FJ_UNROLL for (int i = 0; i < n_rows; i++)
@@ -265,6 +280,7 @@ static ptrdiff_t FJ_NAME(list_nonzero)(const FJ_REAL *d, ptrdiff_t n, int *index
     return n_found;
 }
 
+#undef FJ_TERM
 #undef FJ_TILE
 #undef FJ_CASE
 #undef FJ_CASES
