@@ -7,6 +7,7 @@ cdef extern from "tiles.h" nogil:
     enum:
         FJ_TILE_ROWS
         FJ_PANEL_VECTORS
+        FJ_PIECE
         FJ_VECTOR_NBYTES
     void fj_any_tile_f64(
         int n_rows, int w0, int w1, int w2, Py_ssize_t first, Py_ssize_t stop, const int* index,
@@ -76,12 +77,6 @@ cdef void pack_panels(const real* W, Py_ssize_t n_rows, Py_ssize_t n_cols, real*
 
 # ---------------------------------------------------------------- products
 
-cdef enum:
-    # Terms that are summed in a row. Longer sums are made of such pieces: that bounds their rounding
-    # error, and a panel's piece stays in the L1 cache while the rows pass by.
-    PIECE = 64
-
-
 cdef inline void product(Py_ssize_t n_rows, Py_ssize_t n_inner, Py_ssize_t n_cols, const int* index, bint in_place,
                          const real* A, Py_ssize_t A_row, Py_ssize_t A_inner,
                          const real* B, Py_ssize_t ldb, const real* init,
@@ -106,8 +101,8 @@ cdef inline void product(Py_ssize_t n_rows, Py_ssize_t n_inner, Py_ssize_t n_col
         n_pieces, l = 0, 0
         while n_pieces == 0 or l < n_inner:
             n_pieces += 1
-            l_stop = min(l + PIECE, n_inner)
-            while in_place and l_stop > l and index[l_stop - 1] >= n_pieces * PIECE:
+            l_stop = min(l + FJ_PIECE, n_inner)
+            while in_place and l_stop > l and index[l_stop - 1] >= n_pieces * FJ_PIECE:
                 l_stop -= 1
             multiply_rows(n_rows, widths, l, l_stop, index, A, A_row, A_inner, B + start * gap, ldb, gap,
                           init + start * lanes if init != NULL and n_pieces == 1 else <const real*>ZEROS,

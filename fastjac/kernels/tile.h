@@ -22,12 +22,10 @@
 /* Hides how a pointer advances: GCC would make versions of the loop for strides of 1, and spill the
  * sums in them, at less than half the speed. */
 #define FJ_OPAQUE(p) __asm__("" : "+r"(p))
-#define FJ_PREFETCH(p) __builtin_prefetch(p)
 #else
 #define FJ_INLINE static inline
 #define FJ_UNROLL
 #define FJ_OPAQUE(p)
-#define FJ_PREFETCH(p)
 #endif
 
 #if defined(__AVX512F__)
@@ -45,6 +43,9 @@
 #define FJ_PANEL_VECTORS 3
 /* For the same reason, a panel of one vector has its terms summed in three chains, in turn. */
 #define FJ_CHAINS 3
+/* Terms that are summed in a row. Longer sums are made of such pieces: that bounds their rounding error, and a
+ * panel's piece stays in the L1 cache while the rows pass by. */
+#define FJ_PIECE 64
 #define FJ_TILE_VECTORS 9
 
 #endif
