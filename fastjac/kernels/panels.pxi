@@ -6,6 +6,8 @@
 cdef extern from "tiles.h" nogil:
     enum:
         FJ_TILE_ROWS
+        FJ_FEW_ROWS
+        FJ_MOST_SUMS
         FJ_PANEL_VECTORS
         FJ_PIECE
         FJ_VECTOR_NBYTES
@@ -90,14 +92,11 @@ cdef inline void product(Py_ssize_t n_rows, Py_ssize_t n_inner, Py_ssize_t n_col
     """
     cdef Py_ssize_t lanes = n_lanes(A), n_vectors = n_vectors_of(n_cols, A)
     cdef Py_ssize_t gap = lanes if ldb else all_inner * lanes
-    cdef Py_ssize_t n_panels = 3 if n_rows == 1 else 2 if n_rows == 2 else 1
     cdef Py_ssize_t panel = 0, start = 0, stop, n_pieces, l, l_stop
     cdef int widths[3]
     while start < n_vectors:
-        widths[0] = <int>(panel_start(panel + 1, n_vectors) - start)
-        widths[1] = <int>(panel_start(panel + 2, n_vectors) - start) - widths[0] if n_panels > 1 else 0
-        widths[2] = <int>(panel_start(panel + 3, n_vectors) - start) - widths[0] - widths[1] if n_panels > 2 else 0
-        stop = start + widths[0] + widths[1] + widths[2]
+        panel = take_panels(panel, n_rows, n_vectors, widths)
+        stop = panel_start(panel, n_vectors)
         n_pieces, l = 0, 0
         while n_pieces == 0 or l < n_inner:
             n_pieces += 1
@@ -110,8 +109,22 @@ cdef inline void product(Py_ssize_t n_rows, Py_ssize_t n_inner, Py_ssize_t n_col
                           start * lanes, C + start * lanes, ldc,
                           last_lanes(n_cols, ldc, A) if stop == n_vectors else lanes)
             l = l_stop
-        panel += n_panels
         start = stop
+
+
+cdef inline Py_ssize_t take_panels(Py_ssize_t panel, Py_ssize_t n_rows, Py_ssize_t n_vectors,
+                                   int* widths) noexcept nogil:
+    """Widths of the panels that a tile of so many rows takes at once, zeros behind them; the next panel."""
+    cdef Py_ssize_t n = 0, n_most = 3 if n_rows == 1 else 2 if n_rows <= FJ_FEW_ROWS else 1
+    cdef Py_ssize_t start = panel_start(panel, n_vectors), first = start, stop
+    widths[0] = widths[1] = widths[2] = 0
+    while n < n_most and first < n_vectors:
+        stop = panel_start(panel + 1, n_vectors)
+        if n > 0 and n_rows * (stop - start) > FJ_MOST_SUMS:
+            break
+        widths[n] = <int>(stop - first)
+        first, panel, n = stop, panel + 1, n + 1
+    return panel
 
 
 cdef inline void multiply_rows(Py_ssize_t n_rows, const int* widths, Py_ssize_t l, Py_ssize_t l_stop,

@@ -31,15 +31,21 @@
 #if defined(__AVX512F__)
 #define FJ_VECTOR_NBYTES 64
 #define FJ_TILE_ROWS 8
+#define FJ_FEW_ROWS 5
+#define FJ_MOST_SUMS 25
 #elif defined(__AVX__)
 #define FJ_VECTOR_NBYTES 32
 #define FJ_TILE_ROWS 4
+#define FJ_FEW_ROWS 2
+#define FJ_MOST_SUMS 12
 #else
 #define FJ_VECTOR_NBYTES 16
 #define FJ_TILE_ROWS 3
+#define FJ_FEW_ROWS 2
+#define FJ_MOST_SUMS 12
 #endif
-/* Vectors in a row of a panel. Of a matrix for one row or two, three or two panels are taken at once, so
- * that there are as many sums as the hardware has FMAs in flight. */
+/* Vectors in a row of a panel. For a few rows, two or three panels are taken at once, so that there are as many
+ * sums as the hardware has FMAs in flight, but not more than it has registers for. */
 #define FJ_PANEL_VECTORS 3
 /* For the same reason, a panel of one vector has its terms summed in three chains, in turn. */
 #define FJ_CHAINS 3
@@ -236,6 +242,8 @@ static void FJ_NAME(any_tile)(int n_rows, int w0, int w1, int w2, ptrdiff_t firs
         FJ_CASES(4)
 #endif
 #if FJ_TILE_ROWS == 8
+        FJ_PAIRS(3) FJ_PAIRS(4)
+        FJ_CASE(5, 2, 2, 0) FJ_CASE(5, 2, 3, 0)
         FJ_CASES(5) FJ_CASES(6) FJ_CASES(7) FJ_CASES(8)
 #endif
     }
