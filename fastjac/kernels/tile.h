@@ -49,9 +49,6 @@
 #define FJ_PANEL_VECTORS 3
 /* For the same reason, a panel of one vector has its terms summed in three chains, in turn. */
 #define FJ_CHAINS 3
-/* Terms that are summed in a row. Longer sums are made of such pieces: that bounds their rounding error, and a
- * panel's piece stays in the L1 cache while the rows pass by. */
-#define FJ_PIECE 64
 #define FJ_TILE_VECTORS 9
 
 #endif
