@@ -100,10 +100,11 @@ def test_block_copied(kernels, dtype, layout):
         base = np.full((3 * max(shape), 3 * max(shape)), -7, dtype)
         out = LAYOUTS[layout](base, m, n)
         assert out.shape == shape
-        kernels.block_copied(A, out)
-        assert np.array_equal(out, A)
-        out[...] = -7
-        assert (base == -7).all()
+        for rows in (A, np.pad(A, ((0, 0), (0, 5)), constant_values=np.nan)):
+            kernels.block_copied(rows, out)
+            assert np.array_equal(out, A)
+            out[...] = -7
+            assert (base == -7).all()
 
 
 def softmax_of(h):
@@ -191,6 +192,155 @@ def test_activate(kernels, dtype, n):
         in_place = h.copy()
         kernels.activate(kernels.activations.index(name), in_place, p, in_place, d)
         assert np.array_equal(in_place, value)
+
+
+# ---------------------------------------------------------------- the engine `packed`
+
+# Around the rows of a tile, and the terms that are summed in a row.
+ROWS = range(1, 10)
+TERMS = [1, 2, 3, 4, 63, 64, 65, 130, 200]
+
+
+def lanes_of(kernels, dtype):
+    return kernels.vector_nbytes // dtype.itemsize
+
+
+def columns_around(lanes):
+    """Numbers of columns around a vector, and around panels of one to three vectors taken by one to three."""
+    return sorted({1, lanes - 1, lanes, lanes + 1, 2 * lanes, 3 * lanes, 4 * lanes + 1, 7 * lanes, 8 * lanes - 1,
+                   9 * lanes, 10 * lanes + 1})
+
+
+def as_rows(B, lanes, fill=np.nan):
+    """B with rows of whole vectors; what stands in the padding must not matter."""
+    return np.pad(B, [(0, 0)] * (B.ndim - 1) + [(0, -B.shape[-1] % lanes)], constant_values=fill)
+
+
+def as_panels(B, lanes):
+    """B as panels of at most three vectors, the narrow ones first."""
+    rows = as_rows(B, lanes, 0)
+    n_vectors = rows.shape[1] // lanes
+    widths = [lanes * len(panel) for panel in np.array_split(range(n_vectors), -(-n_vectors // 3))][::-1]
+    return np.concatenate([panel.ravel() for panel in np.split(rows, np.cumsum(widths)[:-1], axis=1)])
+
+
+def multiply(kernels, A, B, n_cols, *, in_panels, ldc=0, init=None, scale=None, rows_per_point=1, index=None,
+             in_place=False):
+    """(init + A @ B) * scale by the kernel; no element of the memory around the result may change."""
+    lanes = lanes_of(kernels, A.dtype)
+    memory, C = guarded((len(A), ldc or n_cols), A.dtype)
+    B = as_panels(B, lanes) if in_panels else as_rows(B, lanes).ravel()
+    ldb = 0 if in_panels else n_cols + -n_cols % lanes
+    init = None if init is None else as_rows(init, lanes)
+    scale = None if scale is None else as_rows(scale, lanes)
+    n_terms = A.shape[1] if index is None else len(index)
+    index = None if index is None else np.append(index, -1).astype(np.intc)
+    kernels.multiplied(A, B, ldb, init, scale, rows_per_point, index, n_terms, in_place, n_cols, C)
+    # Rows with room for it are written in whole vectors.
+    whole = n_cols + -n_cols % lanes
+    assert np.isnan(C[:, whole if whole <= C.shape[1] else n_cols:]).all()
+    assert_guards_stand(memory)
+    return C[:, :n_cols]
+
+
+def test_panels_packed(kernels, dtype):
+    lanes = lanes_of(kernels, dtype)
+    for n_rows in (1, 2, 7):
+        for n_cols in columns_around(lanes):
+            W = random_array((n_rows, n_cols), dtype)
+            expected = as_panels(W, lanes)
+            memory, panels = guarded(expected.shape, dtype)
+            kernels.panels_packed(W, panels)
+            assert np.array_equal(panels, expected)
+            assert_guards_stand(memory)
+
+
+@pytest.mark.parametrize("in_panels", [True, False], ids=["panels", "rows"])
+@pytest.mark.parametrize("by", ["rows", "columns"])
+@pytest.mark.parametrize("terms", ["all", "listed", "in place"])
+def test_product_of_small_integers_is_exact(kernels, dtype, in_panels, by, terms):
+    lanes, rng = lanes_of(kernels, dtype), np.random.default_rng(0)
+    for n_inner in TERMS:
+        # Every third term, or none.
+        index = np.flatnonzero(rng.random(n_inner) < 1 / 3) if terms != "all" else None
+        for n_cols in columns_around(lanes):
+            A, B, init, scale = (rng.integers(-3, 4, shape).astype(dtype) for shape in (
+                (max(ROWS), n_inner), (n_inner, n_cols), n_cols, (max(ROWS), n_cols)))
+            summed = slice(None) if index is None else index
+            sums = A[:, summed] @ B[summed]
+            A = np.asfortranarray(A) if by == "columns" else A
+            for n_rows in ROWS:
+                # Rows of their true length, with a gap that is no vector, or padded and longer still.
+                ldc = (n_cols, n_cols + 1, n_cols + 2 * lanes)[(n_rows + n_cols) % 3]
+                options = {"in_panels": in_panels, "ldc": ldc, "index": index, "in_place": terms == "in place"}
+                if (n_rows + n_inner) % 2:
+                    assert np.array_equal(multiply(kernels, A[:n_rows], B, n_cols, **options), sums[:n_rows])
+                    continue
+                rows_per_point = 1 + n_cols % 4
+                got = multiply(kernels, A[:n_rows], B, n_cols, init=init, scale=scale,
+                               rows_per_point=rows_per_point, **options)
+                assert np.array_equal(got, (init + sums[:n_rows]) * scale[np.arange(n_rows) // rows_per_point])
+
+
+@pytest.mark.parametrize("in_panels", [True, False], ids=["panels", "rows"])
+def test_product_keeps_the_bound_and_the_bits_of_a_row(kernels, dtype, in_panels):
+    lanes, precise = lanes_of(kernels, dtype), np.longdouble if dtype == np.float64 else np.float64
+    for n_inner in TERMS:
+        for n_cols in columns_around(lanes):
+            A, B = random_array((9, n_inner), dtype), random_array((n_inner, n_cols), dtype, 2)
+            init, scale = random_array(n_cols, dtype, 3), random_array((1, n_cols), dtype, 4)
+            options = {"in_panels": in_panels, "init": init, "scale": scale, "rows_per_point": 9}
+            C = multiply(kernels, A, B, n_cols, **options)
+            a, b = A.astype(precise), B.astype(precise)
+            assert_within(C, (init + a @ b) * scale, (abs(init) + abs(a) @ abs(b)) * abs(scale), n_inner)
+            for n_rows in (1, 2, 3, 8):
+                assert np.array_equal(multiply(kernels, A[:n_rows], B, n_cols, **options), C[:n_rows])
+                assert np.array_equal(multiply(kernels, np.asfortranarray(A)[-n_rows:], B, n_cols, **options),
+                                      C[-n_rows:])
+
+
+def test_terms_of_zero_in_place_leave_no_trace(kernels, dtype):
+    lanes = lanes_of(kernels, dtype)
+    for n_inner in TERMS:
+        A, d = random_array((9, n_inner), dtype), random_array(n_inner, dtype, 2)
+        A[:, d < 0.3] = 0
+        index = np.flatnonzero(d >= 0.3)
+        # A panel of one vector is summed in chains: there, the place of a term matters.
+        for n_cols in [n for n in columns_around(lanes) if n > lanes]:
+            B = random_array((n_inner, n_cols), dtype, 3)
+            for n_rows in (1, 2, 9):
+                C = multiply(kernels, A[:n_rows], B, n_cols, in_panels=True, index=index, in_place=True)
+                assert np.array_equal(C, multiply(kernels, A[:n_rows], B, n_cols, in_panels=True))
+
+
+@pytest.mark.parametrize("by_rows", [False, True])
+@pytest.mark.parametrize("by_columns", [False, True])
+def test_formed(kernels, dtype, by_rows, by_columns):
+    lanes = lanes_of(kernels, dtype)
+    for n_rows in (1, 2, 7):
+        for n_cols in columns_around(lanes):
+            A = random_array((n_rows, n_cols), dtype)
+            rows = random_array(n_rows, dtype, 2) if by_rows else None
+            columns = random_array(n_cols, dtype, 3) if by_columns else None
+            whole = n_cols + -n_cols % lanes
+            for ld in (n_cols, n_cols + 1, whole + lanes):
+                memory, out = guarded((n_rows, ld), dtype)
+                kernels.formed(as_rows(A, lanes), rows, as_rows(columns, lanes) if by_columns else None, n_cols, out)
+                expected = (1 if rows is None else rows[:, None]) * A * (1 if columns is None else columns)
+                assert np.array_equal(out[:, :n_cols], expected)
+                assert np.isnan(out[:, whole if whole <= ld else n_cols:]).all()
+                assert_guards_stand(memory)
+
+
+def test_nonzero_listed(kernels, dtype):
+    rng = np.random.default_rng(0)
+    kinds = np.array([0, -0.0, 1, -2, np.nan, np.inf, np.finfo(dtype).smallest_subnormal], dtype)
+    for n in LENGTHS:
+        for d in (rng.choice(kinds, n), np.zeros(n, dtype), np.ones(n, dtype)):
+            index = np.full(n + 16 + GUARD, -7, np.intc)
+            n_found = kernels.nonzero_listed(d, index)
+            assert np.array_equal(index[:n_found], np.flatnonzero(d))
+            assert (index[n + 16:] == -7).all()
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from(["float32", "float64"]))
