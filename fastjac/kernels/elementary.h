@@ -78,15 +78,21 @@ static inline FJ_REAL FJ_NAME(sum_error)(FJ_REAL a, FJ_REAL b, FJ_REAL s)
     return (a - (s - b_part)) + (b - b_part);
 }
 
+/* a*b + c, |c| being at most about |a*b|, with the last rounding and without FMA one of the size of c. */
+static inline FJ_REAL FJ_NAME(sum_of_product)(FJ_REAL a, FJ_REAL b, FJ_REAL c)
+{
+#if FJ_FAST_FMA
+    return FJ_LIBM(fma)(a, b, c);
+#else
+    FJ_REAL p = a * b;
+    return p + (FJ_NAME(product_error)(a, b, p) + c);
+#endif
+}
+
 /* x (y + y_lo), |y_lo| <= ulp(y), with little more than the last rounding. */
 static inline FJ_REAL FJ_NAME(times_sum)(FJ_REAL x, FJ_REAL y, FJ_REAL y_lo)
 {
-#if FJ_FAST_FMA
-    return FJ_LIBM(fma)(x, y, x * y_lo);
-#else
-    FJ_REAL p = x * y;
-    return p + (FJ_NAME(product_error)(x, y, p) + x * y_lo);
-#endif
+    return FJ_NAME(sum_of_product)(x, y, x * y_lo);
 }
 
 /* num/(w + w_lo), |w_lo| <= ulp(w), where nothing underflows: with FMA within 0.5 ulp, else 1.5 ulp. */
@@ -296,7 +302,7 @@ static inline FJ_REAL FJ_NAME(normal_tail)(FJ_REAL y, FJ_REAL *lo)
     even = fj_muladd_f64(u2, even, -0x1.181660ccb276bp-6);
     odd = fj_muladd_f64(u2, odd, -0x1.bb386905f3e66p-5);
     const double middle = 0x1.cb369eb6f0c64p-2;
-    double rest = fj_muladd_f64(u, fj_muladd_f64(u, even, odd), 0x1.8767df1a7288fp-56);
+    double rest = 0x1.8767df1a7288fp-56;
 #else /* 2^-28.3 */
     float even = fj_muladd_f32(u2, -0x1.b7130ap-14f, 0x1.8ce8f4p-11f);
     float odd = fj_muladd_f32(u2, -0x1.b21ebep-17f, -0x1.ef0aap-15f);
@@ -308,8 +314,13 @@ static inline FJ_REAL FJ_NAME(normal_tail)(FJ_REAL y, FJ_REAL *lo)
     odd = fj_muladd_f32(u2, odd, 0x1.7d26a4p-5f);
     odd = fj_muladd_f32(u2, odd, -0x1.bb386ap-5f);
     const float middle = 0x1.cb369ep-2f;
-    float rest = fj_muladd_f32(u, fj_muladd_f32(u, even, odd), 0x1.7851cep-27f);
+    float rest = 0x1.7851cep-27f;
 #endif
+#if !FJ_FAST_FMA
+    /* What the rounding of u leaves out, times a line near the slope where y is small: it counts there. */
+    rest += ((u + 1) - 2 * (y / (y + 4))) * (u * (FJ_REAL)0.4);
+#endif
+    rest = FJ_NAME(sum_of_product)(u, FJ_NAME(muladd)(u, even, odd), rest);
     FJ_REAL sum = middle + rest;
     *lo = (middle - sum) + rest;
     return sum;

@@ -12,17 +12,24 @@ cdef inline real wide(real x) noexcept nogil:
     return clamp(x, <real>1e300 if real is double else <real>1e30)
 
 
-cdef inline real logistic(real x, real p, real scale_1, real scale_2,
+cdef inline real logistic(real x, real p, real scale_1, real scale_2, bint rounded,
                           real* s_lo, real* s, real* minus, real* scale) noexcept nogil:
     """sigmoid(x) = (return value + s_lo) * scale = s * scale and sigmoid(-x) = minus, with one division.
 
-    p and the scales are those of exp_reduced(-|x|).
+    p and the scales are those of exp_reduced(-|x|). Where p was rounded once more and there is no FMA, the
+    rounding of e would be one too many: it is kept.
     """
-    cdef real t, w, e, s_hi, unused, one = 1
+    cdef real t, w, w_lo, e, e_lo = 0, s_hi, r, one = 1
     e = muladd(scale_1, p, scale_1)
     t = e * scale_2
     w = one + t
-    s_hi = quotient_parts(one if x > 0 else e, w, (one - w) + t, &unused, s_lo)
+    w_lo = (one - w) + t
+    if rounded and not FAST_FMA:
+        e_lo = scale_1 * p + (scale_1 - e)
+        w_lo += e_lo * scale_2
+    s_hi = quotient_parts(one if x > 0 else e, w, w_lo, &r, s_lo)
+    if rounded and not FAST_FMA:
+        s_lo[0] += 0 if x > 0 else e_lo * r
     s[0] = s_hi + s_lo[0]
     scale[0] = 1 if x > 0 else scale_2
     minus[0] = t * s[0] if x > 0 else one - s[0] * scale_2
@@ -32,7 +39,7 @@ cdef inline real logistic(real x, real p, real scale_1, real scale_2,
 cdef inline real logistic_at(real x, real* s_lo, real* s, real* minus, real* scale) noexcept nogil:
     """The parts of sigmoid(x)."""
     cdef real scale_1, scale_2, p = exp_reduced(-at_most(fabs(x), exp_bound(x)), &scale_1, &scale_2)
-    return logistic(x, p, scale_1, scale_2, s_lo, s, minus, scale)
+    return logistic(x, p, scale_1, scale_2, False, s_lo, s, minus, scale)
 
 
 cdef inline real logistic_at_sum(real x, real dx, real* s_lo, real* s, real* minus, real* scale) noexcept nogil:
@@ -41,7 +48,7 @@ cdef inline real logistic_at_sum(real x, real dx, real* s_lo, real* s, real* min
     cdef real p = exp_reduced(-z, &scale_1, &scale_2)
     dx = 0 if y > z else dx
     p = exp_corrected(p, -dx if x > 0 else dx)
-    return logistic(x, p, scale_1, scale_2, s_lo, s, minus, scale)
+    return logistic(x, p, scale_1, scale_2, True, s_lo, s, minus, scale)
 
 
 cdef void tanh(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
@@ -115,7 +122,7 @@ cdef void speculator(const real* h, const real* p, Py_ssize_t n, real* a, real* 
     """p = alpha, beta; (beta (1 - s) + s) x and beta (1 - s) + s (1 + (1 - beta) z (1 - s)),
     z = alpha x, s = sigmoid(z) [Alsing et al. 2020, eq. 8]."""
     cdef Py_ssize_t i
-    cdef real x, y, z, alpha, beta, t, s, s_hi, s_lo, minus, scale, one = 1
+    cdef real x, y, z, alpha, beta, c, t, s, s_hi, s_lo, minus, scale, one = 1
     for i in range(n):
         x = h[i]
         alpha = p[i]
@@ -125,8 +132,9 @@ cdef void speculator(const real* h, const real* p, Py_ssize_t n, real* a, real* 
         s_hi = logistic_at_sum(z, product_error(alpha, y, z), &s_lo, &s, &minus, &scale)
         t = times_sum(y, s_hi, s_lo) * scale if x == y else x * s * scale
         t = 0 if z < -exp_bound(z) else t  # 1e300 * exp(-1400) would not be 0
-        a[i] = times(beta * minus, x) + t
-        d[i] = beta * minus + s * muladd((one - beta) * clamp(z, <real>1000), minus, one) * scale
+        c = beta * minus
+        a[i] = muladd(c, clamp(x, one) if c == 0 else x, t)  # 0*inf = 0
+        d[i] = c + s * muladd((one - beta) * clamp(z, <real>1000), minus, one) * scale
 
 
 cdef void mish(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:

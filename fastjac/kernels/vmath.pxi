@@ -7,6 +7,7 @@ cdef extern from "math.h" nogil:
     float copysign_f32 "copysignf"(float x, float y)
 
 cdef extern from "vmath.h" nogil:
+    bint FAST_FMA "FJ_FAST_FMA"
     double EXP_BOUND_F64 "FJ_EXP_BOUND_F64"
     float EXP_BOUND_F32 "FJ_EXP_BOUND_F32"
     double at_most_f64 "fj_at_most_f64"(double x, double bound)
@@ -19,6 +20,8 @@ cdef extern from "vmath.h" nogil:
     float product_error_f32 "fj_product_error_f32"(float a, float b, float p)
     double sum_error_f64 "fj_sum_error_f64"(double a, double b, double s)
     float sum_error_f32 "fj_sum_error_f32"(float a, float b, float s)
+    double sum_of_product_f64 "fj_sum_of_product_f64"(double a, double b, double c)
+    float sum_of_product_f32 "fj_sum_of_product_f32"(float a, float b, float c)
     double times_sum_f64 "fj_times_sum_f64"(double x, double y, double y_lo)
     float times_sum_f32 "fj_times_sum_f32"(float x, float y, float y_lo)
     double quotient_f64 "fj_quotient_f64"(double num, double w, double w_lo)
@@ -86,9 +89,10 @@ cdef inline real times_sum(real x, real y, real y_lo) noexcept nogil:
 
 
 cdef inline real sum_of_product(real a, real b, real c) noexcept nogil:
-    """a b + c, |c| being about the rounding of the product, with little more than the last rounding."""
-    cdef real product = a * b
-    return product + (product_error(a, b, product) + c)
+    if real is double:
+        return sum_of_product_f64(a, b, c)
+    else:
+        return sum_of_product_f32(a, b, c)
 
 
 cdef inline real quotient(real num, real w, real w_lo) noexcept nogil:
