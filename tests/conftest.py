@@ -20,6 +20,13 @@ def build(request):
         yield request.param
 
 
+@pytest.fixture(params=BUILDS[-2:])
+def engine(request):
+    """The best SIMD build, or the engine `blas`; networks that the test makes use it."""
+    with selected(request.param):
+        yield request.param
+
+
 @pytest.fixture(params=dispatch.available())
 def simd(request):
     """Name of a SIMD build; networks that the test makes use it."""

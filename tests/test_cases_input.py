@@ -45,7 +45,7 @@ LAYOUTS = [np.asfortranarray, transposed, stepped, stepped_points, reversed_unit
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
-def test_case_1_layout(operand, dtype, leading, layout):
+def test_case_1_layout(operand, dtype, leading, layout, engine):
     net = make_mixed(dtype)
     a = random_array((*leading, operand.width(net)), dtype)
     before = layout(a)
@@ -53,7 +53,7 @@ def test_case_1_layout(operand, dtype, leading, layout):
     np.testing.assert_array_equal(before, a)
 
 
-def test_case_1_zero_strides(operand, dtype, leading):
+def test_case_1_zero_strides(operand, dtype, leading, engine):
     net = make_mixed(dtype)
     row = random_array(operand.width(net), dtype)
     many = np.broadcast_to(row, (*leading, len(row)))
@@ -62,13 +62,13 @@ def test_case_1_zero_strides(operand, dtype, leading):
         assert_same(operand(net, a), operand(net, np.ascontiguousarray(a)))
 
 
-def test_case_2_byte_swapped(operand, dtype, leading):
+def test_case_2_byte_swapped(operand, dtype, leading, engine):
     net = make_mixed(dtype)
     a = random_array((*leading, operand.width(net)), dtype)
     assert_same(operand(net, a.astype(dtype.newbyteorder())), operand(net, a))
 
 
-def test_case_3_unaligned(operand, dtype, leading):
+def test_case_3_unaligned(operand, dtype, leading, engine):
     net = make_mixed(dtype)
     a = random_array((*leading, operand.width(net)), dtype)
     unaligned = np.frombuffer(b"\0" + a.tobytes(), np.uint8)[1:].view(dtype).reshape(a.shape)
@@ -76,7 +76,7 @@ def test_case_3_unaligned(operand, dtype, leading):
     assert_same(operand(net, unaligned), operand(net, a))
 
 
-def test_case_4_read_only(operand, dtype, leading):
+def test_case_4_read_only(operand, dtype, leading, engine):
     net = make_mixed(dtype)
     a = random_array((*leading, operand.width(net)), dtype)
     baseline, before = operand(net, a), a.copy()
@@ -86,7 +86,7 @@ def test_case_4_read_only(operand, dtype, leading):
 
 
 @pytest.mark.parametrize("mode", ["r", "c", "r+"])
-def test_case_4_memmap(operand, dtype, mode, tmp_path):
+def test_case_4_memmap(operand, dtype, mode, tmp_path, engine):
     net = make_mixed(dtype)
     a = random_array((7, operand.width(net)), dtype)
     a.tofile(tmp_path / "points.bin")
@@ -97,13 +97,13 @@ def test_case_4_memmap(operand, dtype, mode, tmp_path):
 
 
 @pytest.mark.parametrize("given", ["float16", "float32"])
-def test_case_5_lower_precision_is_exact(operand, leading, given):
+def test_case_5_lower_precision_is_exact(operand, leading, given, engine):
     net = make_mixed("float64")
     a = random_array((*leading, operand.width(net)), given)
     assert_same(operand(net, a), operand(net, a.astype(np.float64)))
 
 
-def test_case_6_higher_precision_is_cast_once(operand, leading):
+def test_case_6_higher_precision_is_cast_once(operand, leading, engine):
     net = make_mixed("float32")
     a = random_array((*leading, operand.width(net)), "float64")
     result = operand(net, a)
@@ -112,7 +112,7 @@ def test_case_6_higher_precision_is_cast_once(operand, leading):
 
 
 @pytest.mark.parametrize("given", ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", ">i4"])
-def test_case_7_integers_are_cast(operand, dtype, leading, given):
+def test_case_7_integers_are_cast(operand, dtype, leading, given, engine):
     net = make_mixed(dtype)
     a = np.random.default_rng(0).integers(0, 5, (*leading, operand.width(net))).astype(given)
     assert_same(operand(net, a), operand(net, a.astype(dtype)))
@@ -187,7 +187,7 @@ def test_case_14_no_dimensions(operand, dtype, scalar):
 
 @pytest.mark.parametrize("empty", [(0,), (0, 4), (4, 0), (3, 0, 2)], ids=str)
 @pytest.mark.parametrize("workers", [1, 2])
-def test_case_15_empty_batch(operand, dtype, empty, workers):
+def test_case_15_empty_batch(operand, dtype, empty, workers, engine):
     net = make_mixed(dtype)
     a = np.empty((*empty, operand.width(net)), dtype)
     result = operand(net, a, workers=workers)
@@ -197,7 +197,7 @@ def test_case_15_empty_batch(operand, dtype, empty, workers):
     assert all(got is given for got, given in zip(parts(operand(net, a, out=out, workers=workers)), parts(out)))
 
 
-def test_case_17_x_changes_during_the_call(operand, dtype):
+def test_case_17_x_changes_during_the_call(operand, dtype, engine):
     net = make_network((6, 40, 5), ["tanh"], dtype)
     a = np.zeros((500, operand.width(net)), dtype)
     stop = threading.Event()

@@ -27,7 +27,7 @@ def assert_untouched(out, fill=SENTINEL):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_case_22_out_is_returned(operand, dtype, leading, workers):
+def test_case_22_out_is_returned(operand, dtype, leading, workers, engine):
     net = make_mixed(dtype)
     a = points(net, operand, leading)
     out = operand.new_out(net, leading)
@@ -47,7 +47,7 @@ def wrong_shapes(shape):
         yield shape[::-1]
 
 
-def test_case_23_wrong_shape(operand, dtype, leading):
+def test_case_23_wrong_shape(operand, dtype, leading, engine):
     net = make_mixed(dtype)
     a = points(net, operand, leading)
     shapes = operand.shapes(net, leading)
@@ -65,7 +65,7 @@ def test_case_23_wrong_shape(operand, dtype, leading):
 
 
 @pytest.mark.parametrize("given", ["other", "swapped", "other swapped", "f2", "g", "i8", "c16", "O", "?"])
-def test_case_24_wrong_dtype_or_byte_order(operand, dtype, leading, given):
+def test_case_24_wrong_dtype_or_byte_order(operand, dtype, leading, given, engine):
     other = np.dtype("float32" if dtype == "float64" else "float64")
     swapped = {"other": other, "swapped": dtype.newbyteorder(), "other swapped": other.newbyteorder()}
     given = swapped.get(given) or np.dtype(given)
@@ -162,7 +162,7 @@ def test_case_25_value_and_jacobian_side_by_side(dtype, leading):
     assert_same(compact(result), net.value_and_jacobian(a))
 
 
-def test_case_26_read_only(operand, dtype, leading):
+def test_case_26_read_only(operand, dtype, leading, engine):
     net = make_mixed(dtype)
     shapes = operand.shapes(net, leading)
     for i in range(len(shapes)):
@@ -173,7 +173,7 @@ def test_case_26_read_only(operand, dtype, leading):
         assert_untouched(tuple(out))
 
 
-def test_case_27_overlaps_an_argument(operand, dtype, leading):
+def test_case_27_overlaps_an_argument(operand, dtype, leading, engine):
     net = make_square(dtype)
     shape = (*leading, operand.width(net))
     size = int(np.prod(shape))
@@ -193,7 +193,7 @@ def test_case_27_overlaps_an_argument(operand, dtype, leading):
 
 
 @pytest.mark.parametrize("operand", SINGLE_VECTORS, ids=str)
-def test_case_27_out_is_the_argument(operand, dtype, leading):
+def test_case_27_out_is_the_argument(operand, dtype, leading, engine):
     net = make_square(dtype)
     a = random_array((*leading, operand.width(net)), dtype)
     baseline = operand(net, a.copy())
@@ -203,7 +203,7 @@ def test_case_27_out_is_the_argument(operand, dtype, leading):
     assert_same(compact(result)[0], baseline)
 
 
-def test_case_28_overlaps_itself(operand, dtype):
+def test_case_28_overlaps_itself(operand, dtype, engine):
     net = make_mixed(dtype)
     leading = (7,)
     shapes = operand.shapes(net, leading)
@@ -223,7 +223,7 @@ def test_case_28_overlaps_itself(operand, dtype):
             assert_untouched((*out, memory))
 
 
-def test_case_28_value_and_jacobian_overlap(dtype, leading):
+def test_case_28_value_and_jacobian_overlap(dtype, leading, engine):
     net = make_mixed(dtype)
     size = int(np.prod(leading)) * net.n_out
     memory = np.full(size * (net.n_in + 1), SENTINEL, dtype)
@@ -237,7 +237,7 @@ def test_case_28_value_and_jacobian_overlap(dtype, leading):
 
 
 @pytest.mark.parametrize("order", ["auto", "forward", "reverse"])
-def test_case_29_prefilled_with_nan(operand, dtype, leading, order):
+def test_case_29_prefilled_with_nan(operand, dtype, leading, order, engine):
     net = fj.Network(make_mixed(dtype).layers, dtype=dtype, order=order)
     a = points(net, operand, leading)
     for fill in (np.nan, np.inf):
@@ -247,7 +247,7 @@ def test_case_29_prefilled_with_nan(operand, dtype, leading, order):
 
 
 @pytest.mark.parametrize("width", [1, 2, 97, 9300])
-def test_case_29_prefilled_with_nan_in_pieces_of_one_row(dtype, width):
+def test_case_29_prefilled_with_nan_in_pieces_of_one_row(dtype, width, engine):
     # One row times a matrix goes to BLAS with the target as it is found.
     layer = fj.Layer(np.full((2, width), 0.5), activation="identity")
     net = fj.Network([layer, fj.Layer(np.full((width, 2), 0.5))], dtype=dtype)
@@ -259,14 +259,14 @@ def test_case_29_prefilled_with_nan_in_pieces_of_one_row(dtype, width):
 
 @pytest.mark.parametrize("operand", METHODS, ids=str)
 @pytest.mark.parametrize("wrong", [[0.0], "out", 1.5, object(), memoryview(b"1234"), np.float64(1)], ids=repr)
-def test_case_30_no_array(operand, dtype, wrong):
+def test_case_30_no_array(operand, dtype, wrong, engine):
     net = make_mixed(dtype)
     out = wrong if operand.method != "value_and_jacobian" else (wrong, wrong)
     with pytest.raises(TypeError, match=type(wrong).__name__):
         operand(net, np.zeros(net.n_in, dtype), out=out)
 
 
-def test_case_30_masked_array(operand, dtype):
+def test_case_30_masked_array(operand, dtype, engine):
     net = make_mixed(dtype)
     out = operand.as_out([np.ma.zeros(shape, dtype) for shape in operand.shapes(net, ())])
     with pytest.raises(TypeError, match="MaskedArray"):
@@ -275,13 +275,13 @@ def test_case_30_masked_array(operand, dtype):
 
 @pytest.mark.parametrize("wrong", [np.zeros(5), [np.zeros(5), np.zeros((5, 4))], (), (np.zeros(5),), (None, None)],
                          ids=["array", "list", "nothing", "one", "nones"])
-def test_case_30_value_and_jacobian_take_a_pair(wrong):
+def test_case_30_value_and_jacobian_take_a_pair(wrong, engine):
     with pytest.raises(TypeError, match="out"):
         make_mixed().value_and_jacobian(np.zeros(4), out=wrong)
 
 
 @pytest.mark.parametrize("operand", SINGLE_VECTORS, ids=str)
-def test_case_30_single_results_take_no_pair(operand):
+def test_case_30_single_results_take_no_pair(operand, engine):
     net = make_mixed()
     with pytest.raises(TypeError, match="tuple"):
         operand(net, np.zeros(operand.width(net)), out=(np.zeros(5), np.zeros((5, 4))))

@@ -24,7 +24,7 @@ def test_case_44_dimension_beyond_blas(shape):
 
 @pytest.mark.parametrize("n_points", [2**40, 2**57])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_case_45_result_beyond_memory(operand, dtype, n_points, workers):
+def test_case_45_result_beyond_memory(operand, dtype, n_points, workers, engine):
     net = make_mixed(dtype)
     point = random_array(operand.width(net), dtype)
     many = np.broadcast_to(point, (n_points, len(point)))
@@ -36,7 +36,7 @@ def test_case_45_result_beyond_memory(operand, dtype, n_points, workers):
     assert_same(operand(net, point), operand(make_mixed(dtype), point))
 
 
-def test_case_45_leading_dimensions_beyond_memory_by_broadcasting(dtype):
+def test_case_45_leading_dimensions_beyond_memory_by_broadcasting(dtype, engine):
     net = make_mixed(dtype)
     x = np.broadcast_to(np.zeros(4, dtype), (2**30, 1, 4))
     v = np.broadcast_to(np.ones(4, dtype), (1, 2**30, 4))
@@ -45,7 +45,7 @@ def test_case_45_leading_dimensions_beyond_memory_by_broadcasting(dtype):
     assert net.jvp(x[0], v[0, :3]).shape == (3, 5)
 
 
-def test_case_45_one_jacobian_beyond_memory(dtype):
+def test_case_45_one_jacobian_beyond_memory(dtype, engine):
     # The weights are small; the Jacobian of (n, 1, n) is not.
     n = 4_000_000
     net = fj.Network([fj.Layer(np.ones((n, 1), dtype)), fj.Layer(np.ones((1, n), dtype))], dtype=dtype)
@@ -90,7 +90,7 @@ def mostly_shared_memory(nbytes, apart):
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="maps memory as Linux does")
 @pytest.mark.parametrize("method", ["jacobian", "strided"])
-def test_case_46_more_than_two_to_the_31_elements(method):
+def test_case_46_more_than_two_to_the_31_elements(method, engine):
     m, n = 512, 256
     rng = np.random.default_rng(0)
     net = fj.Network([fj.Layer(rng.standard_normal((n, m)).astype(np.float32), activation="relu")])
@@ -112,6 +112,22 @@ def test_case_46_more_than_two_to_the_31_elements(method):
             assert expected.any()
             assert np.array_equal(J[i], expected)
         del memory, J
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ten_million_points(engine, workers):
+    net = make_network((2, 3, 1), ["tanh", "identity"], "float32")
+    x = np.random.default_rng(0).uniform(-2, 2, (10_000_000, 2)).astype(np.float32)
+    J = net.jacobian(x, workers=workers)
+    assert J.shape == (10_000_000, 1, 2)
+    (W1, b1), (W2, _) = ((layer.W.astype(np.float32), layer.b.astype(np.float32)) for layer in net.layers)
+    # All of them to some digits, a piece at a time, and single points to the last bit.
+    for first in range(0, len(x), 1_000_000):
+        a = np.tanh(x[first:first + 1_000_000] @ W1 + b1)
+        assert abs(J[first:first + 1_000_000, 0] - ((1 - a * a) * W2[:, 0]) @ W1.T).max() < 1e-5
+    for i in [*range(5), *range(4_999_998, 5_000_002), *range(len(x) - 5, len(x))]:
+        # The bits of a point alone are promised by the engine `packed`.
+        (assert_close if engine == "blas" else assert_same)(J[i], net.jacobian(x[i]))
 
 
 FAILING_ALLOCATIONS = """
@@ -229,7 +245,7 @@ def call_with_small_stack(function, nbytes=512 * 1024):
     return results[0]
 
 
-def test_case_50_a_thousand_layers(operand, dtype, leading):
+def test_case_50_a_thousand_layers(operand, dtype, leading, engine):
     net = make_network([3] * 1001, ["identity", "tanh"], dtype, gain=0.5)
     assert len(net.layers) == 1000
     a = random_array((*leading, operand.width(net)), dtype)
@@ -237,7 +253,7 @@ def test_case_50_a_thousand_layers(operand, dtype, leading):
     assert all(np.isfinite(part).all() for part in parts(result))
 
 
-def test_case_50_a_thousand_layers_are_right(dtype):
+def test_case_50_a_thousand_layers_are_right(dtype, engine):
     # Rotations keep the size of the product whatever the depth.
     angles = np.random.default_rng(0).uniform(0, 7, 1000)
     rotations = [np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]]).astype(dtype) for t in angles]
@@ -251,7 +267,7 @@ def test_case_50_a_thousand_layers_are_right(dtype):
 
 
 @pytest.mark.parametrize("order", ["auto", "forward", "reverse"])
-def test_case_50_width_100_000(dtype, order):
+def test_case_50_width_100_000(dtype, order, engine):
     n = 100_000
     net = make_network((3, n, 2), ["tanh", "identity"], dtype, order=order)
     x = random_array((2, 3), dtype)
@@ -274,7 +290,7 @@ def two_layers(net, x):
     return W2.T @ a + b2, (W2.T * (1 - a**2)) @ W1.T
 
 
-def test_case_50_two_layers_agree_with_the_general_reference(dtype):
+def test_case_50_two_layers_agree_with_the_general_reference(dtype, engine):
     net = make_network((3, 40, 2), ["tanh", "identity"], dtype)
     x = random_array(3, dtype)
     for quick, general in zip(two_layers(net, x), reference(net, x), strict=True):

@@ -1,5 +1,6 @@
 """Cases 31 to 42: NaN, infinities, extreme numbers, the floating-point environment."""
 
+import ctypes
 import platform
 
 import numpy as np
@@ -206,6 +207,42 @@ def test_case_39_dead_relu_network(operand, dtype, build, leading):
     a = random_array((*leading, operand.width(net)), dtype)
     for part in parts(operand(net, a)):
         assert not part.any()
+
+
+INVALID, DIVIDE_BY_ZERO, OVERFLOW = 1, 4, 8
+
+
+@pytest.mark.skipif(platform.system() != "Linux" or platform.machine() != "x86_64",
+                    reason="the flags' values are those of glibc on x86-64")
+@pytest.mark.parametrize("name", fj.ACTIVATIONS)
+def test_case_40_no_exception_where_j_is_finite(dtype, build, name):
+    libm, bad = ctypes.CDLL("libm.so.6"), INVALID | DIVIDE_BY_ZERO | OVERFLOW
+    rng = np.random.default_rng(0)
+    widths = (3, 5, 9, 11, 7)
+    # Parameters of units, so that no vector holds one unit's alone.
+    layers = [
+        fj.Layer(rng.uniform(-0.5, 0.5, (n, m)), rng.uniform(-0.5, 0.5, m), name,
+                 **{key: rng.uniform(0.2, 0.8, m) for key in fj.ACTIVATIONS[name].parameters if name != "hard_tanh"})
+        for n, m in zip(widths, widths[1:])
+    ]
+    huge = float(np.finfo(dtype).max) / 2
+    large = [fj.Layer(np.full((n, m), 1.9)) for n, m in zip(widths, widths[1:])]
+    spoilers = [fj.Network(large, dtype=dtype, order=order) for order in ("forward", "reverse")]
+    for order in ("auto", "forward", "reverse", ((4, 3), (2, 1)), (4, ((3, 2), 1))):
+        net = fj.Network(layers, dtype=dtype, order=order)
+        for shape in ((), (1,), (2,), (37,), (1000,)):
+            x, v, w = (rng.uniform(-0.4, 0.4, (*shape, n)).astype(dtype) for n in (3, 3, 7))
+            for method, *operands in ((net, x), (net.jacobian, x), (net.jvp, x, v), (net.vjp, x, w)):
+                method(*operands)
+                # Leaves infinities, NaN and the largest numbers where the next call has its workspace.
+                for spoiler in spoilers:
+                    spoiler.jacobian(np.full_like(x, huge))
+                    spoiler.vjp(np.copysign(huge, x), np.full_like(w, huge))
+                libm.feclearexcept(bad)
+                result = method(*operands)
+                raised = libm.fetestexcept(bad)
+                assert np.isfinite(result).all()
+                assert raised == 0, (order, shape, method)
 
 
 def test_case_41_numpy_s_error_state(operand, dtype, build, leading):

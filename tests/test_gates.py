@@ -1,4 +1,4 @@
-"""Accuracy gates on random networks, on every SIMD build: see docs/accuracy.md.
+"""Accuracy gates on random networks, on every SIMD build (case 43): see docs/accuracy.md.
 
 G1 every component within the running bound, G2 a small multiple of one rounding per operation,
 G3 normwise figures, G4 integers exact, G6 one NaN, the same result in every lane.

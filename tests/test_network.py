@@ -54,8 +54,7 @@ def test_values(dtype, simd, leading, workers):
     assert_close(net.vjp(x, w, workers=workers), np.einsum("...ij,...i->...j", J, w))
 
 
-def test_batch_of_one_is_the_point(operand, dtype, simd):
-    # Case 16.
+def test_case_16_batch_of_one_is_the_point(operand, dtype, build):
     for net in (make_mixed(dtype), make_network((30, 20, 2, 20, 30), ["tanh"], dtype)):
         a = random_array(operand.width(net), dtype)
         for leading in ((1,), (1, 1, 1)):

@@ -389,6 +389,19 @@ def test_plan_of_few_and_many_points():
             net.plan(n_points)
 
 
+@pytest.mark.parametrize("engine", ["packed", "blas"])
+@pytest.mark.parametrize("itemsize", [4, 8])
+@given(n=st.lists(st.one_of(st.integers(1, 40), st.integers(1, 2048)), min_size=2, max_size=9))
+def test_workspace_does_not_grow_with_the_batch(engine, itemsize, n):
+    point, batch = (
+        planning.make_plan(n, batch=batch, itemsize=itemsize, engine=engine, n_lanes=64 // itemsize)
+        for batch in (False, True)
+    )
+    assert batch.workspace_nbytes <= 8 * 2**20 or point.workspace_nbytes > 8 * 2**20
+    if engine == "packed":  # one order for both
+        assert batch.workspace_nbytes <= max(planning.TILE_NBYTES, point.workspace_nbytes)
+
+
 @pytest.mark.parametrize("itemsize", [4, 8])
 @given(n=widths_of)
 def test_workspace_of_a_tile(itemsize, n):
