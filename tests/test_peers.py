@@ -43,12 +43,14 @@ def test_targets_take_the_rows_that_they_name(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
     from peers import targets
 
-    row = {"network": "small", "peer": "jax", "dtype": "float64", "n_points": 1, "ratio": 8.5}
-    others = [{**row, "dtype": "float32"}, {**row, "peer": "numpy"}, {**row, "network": "pendulum"}]
+    row = {"network": "small", "peer": "jax", "dtype": "float64", "n_points": 1, "us": 17.0}
+    ours = {**row, "peer": "fastjac", "us": 2.0}
+    others = [ours, {**row, "dtype": "float32"}, {**row, "peer": "numpy"}, {**row, "network": "pendulum"}]
     (found,) = targets.against_peers([*others, row])
     assert (found["target"], found["measured"], found["reached"]) == (9, 8.5, False)
-    (found,) = targets.against_peers([{**row, "n_points": 10_000}])
+    (found,) = targets.against_peers([{**one, "n_points": 10_000} for one in (ours, row)])
     assert (found["target"], found["measured"], found["reached"]) == (4, 8.5, True)
+    assert not list(targets.against_peers([row]))
 
 
 def test_networks_that_are_not_fetched_are_named(monkeypatch):
