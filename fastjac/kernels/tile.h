@@ -1,20 +1,27 @@
 /* The register tile: C = init + A B, scaled by columns, with all of C's tile in registers.
  *
- * Included once per floating-point type with FJ_REAL, FJ_NAME, FJ_INTRINSIC and FJ_COMPARE defined. A is read
- * by broadcast, with any two strides; B by whole vectors, from a panel whose rows are padded to a
+ * Included once per floating-point type with FJ_REAL, FJ_NAME, FJ_FUSED, FJ_INTRINSIC and FJ_COMPARE defined. A
+ * is read by broadcast, with any two strides; B by whole vectors, from a panel whose rows are padded to a
  * multiple of a vector. Every element of C is summed in an order that depends on the matrix B alone, so that
  * its bits depend neither on the size of a batch nor on the position in it.
  *
  * The vector types are those of GCC and Clang: with plain arrays these compilers spill the sums to the
- * stack, at several times the run time. Elsewhere a vector is a struct with loops, which leave it to the
- * compiler whether to use FMAs: the results may differ from those of the same build here by rounding.
+ * stack, at several times the run time. Elsewhere, or with FJ_PLAIN_LOOPS defined, a vector is a struct with
+ * loops, which give the same bits.
  */
 
 #ifndef FJ_TILE_COMMON
 #define FJ_TILE_COMMON
 
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
+
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(FJ_PLAIN_LOOPS)
+#define FJ_VECTOR_TYPES 1
+#else
+#define FJ_VECTOR_TYPES 0
+#endif
 
 #if defined(__GNUC__) || defined(__clang__)
 #define FJ_INLINE static inline __attribute__((always_inline))
@@ -53,21 +60,24 @@
 
 #endif
 
-/* The build forbids the compiler to contract a*b + c, so that an FMA has to be asked for by name. */
+/* The build forbids the compiler to contract a*b + c, so that an FMA has to be asked for by name. (MSVC has no
+ * name for FMA by itself; it comes with AVX2.) */
 #undef FJ_FMA
-#if defined(__AVX512F__)
+#if FJ_VECTOR_TYPES && defined(__AVX512F__)
 #include <immintrin.h>
 #define FJ_FMA(a, v, sum) ((FJ_NAME(vector))FJ_INTRINSIC(_mm512_fmadd)(FJ_INTRINSIC(_mm512_set1)(a), v, sum))
-#elif defined(__FMA__)
+#elif FJ_VECTOR_TYPES && defined(__FMA__)
 #include <immintrin.h>
 #define FJ_FMA(a, v, sum) ((FJ_NAME(vector))FJ_INTRINSIC(_mm256_fmadd)(FJ_INTRINSIC(_mm256_set1)(a), v, sum))
+#elif !FJ_VECTOR_TYPES && (defined(__FMA__) || defined(__AVX2__))
+#define FJ_FMA(a, v, sum) FJ_FUSED(a, v, sum)
 #else
 #define FJ_FMA(a, v, sum) ((sum) + (a) * (v))
 #endif
 
 #define FJ_LANES ((ptrdiff_t)(FJ_VECTOR_NBYTES / sizeof(FJ_REAL)))
 
-#if defined(__GNUC__) || defined(__clang__)
+#if FJ_VECTOR_TYPES
 typedef FJ_REAL FJ_NAME(vector) __attribute__((vector_size(FJ_VECTOR_NBYTES), aligned(sizeof(FJ_REAL)), may_alias));
 
 FJ_INLINE FJ_NAME(vector) FJ_NAME(load)(const FJ_REAL *p) { return *(const FJ_NAME(vector) *)p; }
@@ -107,13 +117,13 @@ FJ_INLINE FJ_NAME(vector) FJ_NAME(plus)(FJ_NAME(vector) v, FJ_NAME(vector) w)
 }
 FJ_INLINE FJ_NAME(vector) FJ_NAME(add_product)(FJ_NAME(vector) sum, FJ_REAL a, FJ_NAME(vector) v)
 {
-    for (ptrdiff_t l = 0; l < FJ_LANES; l++) sum.lane[l] += a * v.lane[l];
+    for (ptrdiff_t l = 0; l < FJ_LANES; l++) sum.lane[l] = FJ_FMA(a, v.lane[l], sum.lane[l]);
     return sum;
 }
 #endif
 
 /* The first n lanes at p, which may be followed by memory of somebody else. */
-#if defined(__AVX512F__)
+#if FJ_VECTOR_TYPES && defined(__AVX512F__)
 #define FJ_MASK(n) ((1u << (n)) - 1)
 FJ_INLINE FJ_NAME(vector) FJ_NAME(load_part)(const FJ_REAL *p, ptrdiff_t n)
 {
@@ -267,7 +277,7 @@ static void FJ_NAME(form)(ptrdiff_t n_rows, ptrdiff_t n_vectors, const FJ_REAL *
 static ptrdiff_t FJ_NAME(list_nonzero)(const FJ_REAL *d, ptrdiff_t n, int *index)
 {
     ptrdiff_t n_found = 0;
-#if defined(__AVX512F__)
+#if FJ_VECTOR_TYPES && defined(__AVX512F__)
     const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     for (ptrdiff_t i = 0; i < n; i += FJ_LANES) {
         const unsigned counted = n - i < FJ_LANES ? (1u << (n - i)) - 1 : (1u << FJ_LANES) - 1;
