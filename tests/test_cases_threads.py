@@ -267,7 +267,7 @@ def test_workers_do_every_point_once(n_points, n_workers):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_workers_in_the_child_of_a_fork():
+def test_case_54_workers_in_the_child_of_a_fork():
     code = """
 import os, warnings
 import numpy as np
