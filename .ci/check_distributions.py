@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 SHIPPED = (".py", ".pxd", ".pyi", ".npz", "py.typed")
+TEMPLATES = ("fastjac/export/", "fastjac/kernels/elementary.h")  # C that export_c writes out
 EXTENSIONS = (".so", ".pyd")
 NOT_IN_SDIST = (".ci/", ".github/", ".gitignore", ".pre-commit-config.yaml")
 
@@ -50,7 +51,7 @@ def check_wheel(path, tree_files):
         f"SIMD builds: got {sorted(compiled & builds)}"
 
     plain = {name for name in names - dist_info if not name.endswith(EXTENSIONS)}
-    expected = {name for name in own_files if name.endswith(SHIPPED)}
+    expected = {name for name in own_files if name.endswith(SHIPPED) or name.startswith(TEMPLATES)}
     assert plain == expected, (f"not in the wheel: {sorted(expected - plain)}; "
                                f"in the wheel for no reason: {sorted(plain - expected)}")
 

@@ -137,6 +137,57 @@ class Network(Program):
 
         return render.diagram(self.layers, style=style, jacobian=jacobian)
 
+    def export_c(self, path, name="net", dtype=None,
+                 functions=("value", "jacobian", "value_and_jacobian", "jvp", "vjp")):
+        """Write y = F(x) and J = D_L W_Lᵀ ⋯ D_1 W_1ᵀ as one C99 file that needs neither Python nor this library.
+
+        The file holds the weights as exact literals and the steps of ``net.plan()`` as calls with constant
+        sizes. Beside it a header (``.h``) and a Fortran module (``.f90``) are written; the header says how the
+        functions ``NAME_value(x, y, work)``, ``NAME_jacobian(x, J, work)``, ... are called. CasADi's ``external``
+        finds ``NAME``, ``jac_NAME``, ``fwd1_NAME`` and ``adj1_NAME`` in the compiled library.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Of the C file, which ends in ``.c``. Files that exist are replaced, each as a whole.
+        name : str
+            With which all symbols begin, so that several networks can be linked into one program: a letter, then
+            letters, digits and underscores; at most 32.
+        dtype : {float32, float64}, optional
+            In which the C file computes; the network's if not given.
+        functions : sequence of str
+            Some of "value", "jacobian", "value_and_jacobian", "jvp", "vjp". Those with a Jacobian also come with
+            strides, as ``NAME_jacobian_strided``.
+
+        Raises
+        ------
+        TypeError
+            If `path`, `name`, `dtype` or `functions` is of another kind.
+        ValueError
+            If `path` does not end in ``.c``, `name` is no free identifier of C, a function is unknown, a weight is
+            not finite in `dtype`, or the workspace would have 2³¹ numbers or more.
+        OSError
+            If a file cannot be written, or `path` is a directory.
+
+        Notes
+        -----
+        The same network, name and functions give the same bytes. The C code uses no heap and no variables that
+        outlive a call; the caller passes ``NAME_N_WORK`` numbers as a workspace. Results are within the same
+        error bounds as those of the network, but not the same bits.
+
+        Examples
+        --------
+        >>> import fastjac as fj
+        >>> net = fj.Network([([[1.0, 2.0], [3.0, 4.0]], None, "tanh")])
+        >>> net.export_c("build/plant.c", name="plant")  # doctest: +SKIP
+        """
+        from fastjac.export.c import export_c
+
+        net = self
+        if dtype is not None and _as_dtype(dtype, self.layers) != self.dtype:
+            net = Network(self.layers, dtype=dtype, engine=self.engine, order=self.order, activity=self.activity)
+        export_c(net, path, name, functions)
+
     def __repr__(self):
         if self.dtype is None:
             return f"<{type(self).__name__} without layers: __init__ was not called>"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from fastjac._cli.errors import CommandError
-from fastjac.formats.replacing import replacing
+from fastjac._replacing import replacing
 
 SUFFIXES = (".npy", ".txt", ".csv")
 # Shortest that every float of the type survives.

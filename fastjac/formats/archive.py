@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from fastjac.formats.errors import ModelFormatError
-from fastjac.formats.replacing import replacing
+from fastjac._replacing import replacing
 
 # What deflate can make of a few bytes is limited for weights; anything beyond is a zip bomb.
 LARGEST_RATIO = 100
