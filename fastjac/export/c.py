@@ -23,6 +23,8 @@ VECTOR_NBYTES = 64
 # Units of a layer up to which those with f' = 0 are left out: their list stands on the stack, four bytes each.
 MAX_N_LISTED = 4096
 MAX_N_WORK = 2**31 - 1
+# Terms that are summed in a row, as in fastjac/kernels/tile.h.
+PIECES = {"double": 128, "float": 64}
 
 
 def export_c(net, path, name, functions):
@@ -521,9 +523,11 @@ def source(model):
         " * how to call it. No heap, no variables that outlive a call, no locks: any number of threads may call.\n */",
         model.write(read("fastjac.export", "prelude.h")),
         f'#include "{model.header}"\n',
-        f"/* Terms that are summed in a row. */\n#define {model.upper}_PIECE 64\n",
+        f"/* Terms that are summed in a row. */\n#define {model.upper}_PIECE {PIECES[model.real]}\n",
         "/* Where things are in the workspace: derivatives, rows of values, blocks of the chain. */\n"
         f"enum {{\n{offsets}\n}};\n",
+        rule("Weights"),
+        *body.tables.texts.values(),
         rule("Activations"),
         model.write.closure(body.templates - in_products),
         *body.activations.values(),
@@ -532,8 +536,6 @@ def source(model):
         *matrix,
         *body.products.texts.values(),
         FUSED_UP_TO_HERE,
-        rule("Weights"),
-        *body.tables.texts.values(),
         rule("The network"),
         *runs,
         *public,

@@ -20,8 +20,10 @@ def symbols(model):
     if "value" not in model.functions:
         return ""
     texts = [PRELUDE.format(up=model.upper)]
-    sparsities = {"x": (model.n_in, 1), "y": (model.n_out, 1), "J": (model.n_out, model.n_in)}
-    for key, shape in sparsities.items():
+    shapes = {"x": (model.n_in, 1), "y": (model.n_out, 1)}
+    if "jacobian" in model.functions:
+        shapes["J"] = model.n_out, model.n_in
+    for key, shape in shapes.items():
         texts.append(f"static const long long int {model.name}_sparsity_{key}[3] = {{{shape[0]}, {shape[1]}, 1}};")
     most = max(model.n_in, model.n_out)
     texts.append(f"static const {model.real} {model.name}_zeros[{most}] = {{0}};\n")

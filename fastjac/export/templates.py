@@ -39,7 +39,7 @@ class Writer:
         """`text` for the type `real`, that of the network unless given."""
         real = real or self.real
         facts, suffix = (F64, "") if real == "double" else (F32, "f")
-        text = _resolved(text, facts["MANTISSA"] == "52")
+        text = _resolved(text, {"FJ_MANTISSA": real == "double"})
         text = re.sub(r"\bFJ_LIBM\((\w+)\)", rf"\g<1>{suffix}", text)
         text = re.sub(r"\bFJ_NAME\((\w+)\)", lambda match: self.function(match[1], real), text)
         text = re.sub(r"\bFJ_WIDE\((\w+)\)", lambda match: self.function(match[1], "double"), text)
@@ -54,20 +54,33 @@ class Writer:
 
     def closure(self, names):
         """The text of these functions and of all that they call."""
-        wanted, todo = set(), [(name, self.real) for name in names]
+        with_fma, without = (self.reachable(names, fma) for fma in (True, False))
+        # The double of a float is written before it: functions of floats call those of doubles, not the other way.
+        order = [(name, real) for real in ("double", "float") for name in functions()]
+        texts = []
+        for name, real in order:
+            text, condition = self(functions()[name], real), f"{self.name.upper()}_FAST_FMA"
+            if (name, real) in with_fma & without:
+                texts.append(text)
+            elif (name, real) in with_fma | without:
+                condition = condition if (name, real) in with_fma else f"!{condition}"
+                texts.append(f"#if {condition}\n{text}#endif\n")
+        return "\n".join(texts)
+
+    def reachable(self, names, fma):
+        """{(name, type)} of these functions and of all that they call, on a target with FMA or without."""
+        found, todo = set(), [(name, self.real) for name in names]
         while todo:
             name, real = item = todo.pop()
-            if item in wanted:
+            if item in found or name not in functions():
                 continue
-            wanted.add(item)
-            text = _resolved(functions()[name], real == "double")
-            called = [(match, real) for match in re.findall(r"\bFJ_NAME\((\w+)\)|\bfj_(\w+)_f(?:64|32)\b", text)]
-            todo += [(first or second, kind) for (first, second), kind in called if (first or second) in functions()]
+            found.add(item)
+            facts = {"FJ_MANTISSA": real == "double", "FJ_FAST_FMA": fma}
+            text = _resolved(functions()[name], facts)
+            todo += [(match, real) for match in re.findall(r"\bFJ_NAME\((\w+)\)", text)]
+            todo += [(match, real) for match in re.findall(r"\bfj_(\w+)_f(?:64|32)\b", text)]
             todo += [(match, "double") for match in re.findall(r"\bFJ_WIDE\((\w+)\)", text)]
-        # The double of a float is written before it: functions of floats call those of doubles, not the other way.
-        return "\n".join(
-            self(functions()[name], real)
-            for real in ("double", "float") for name in functions() if (name, real) in wanted)
+        return found
 
 
 def _aligned(text):
@@ -86,18 +99,18 @@ def _aligned(text):
     return "\n".join(lines)
 
 
-def _resolved(text, is_double):
-    """`text` without the branches of `#if FJ_MANTISSA == 52` for the other type."""
+def _resolved(text, facts):
+    """`text` with the conditionals on the macros in `facts` decided; each of them is true or not."""
     lines, keeps = [], []
     for line in text.split("\n"):
         directive = re.match(r"#(if|else|endif)\b(.*)", line)
-        comment = re.search(r"/\*.*\*/", line) if directive else None
         if directive and directive[1] == "if":
-            keeps.append(is_double if "FJ_MANTISSA" in directive[2] else None)
+            keeps.append(next((fact for macro, fact in facts.items() if macro in directive[2]), None))
         elif directive and directive[1] == "else" and keeps[-1] is not None:
             keeps[-1] = not keeps[-1]
         if directive and keeps[-1] is not None:
-            if keeps[-1] and comment and directive[1] != "endif":
+            comment = re.search(r"/\*.*\*/", directive[2])
+            if comment and False not in keeps:
                 lines.append(f"    {comment[0]}")
         elif False not in keeps:
             lines.append(line)
