@@ -1,4 +1,4 @@
-"""A Fortran module with interfaces of the exported functions, and a routine that gives the tangent in Fortran's order."""
+"""A Fortran module: interfaces of the exported functions, and a routine that gives the tangent in Fortran's order."""
 
 
 def module(model, signatures, names):
@@ -35,7 +35,7 @@ def module(model, signatures, names):
         ]
     lines += ["    end interface"]
     if "value_and_jacobian" in names:
-        lines += ["", "contains", "", *(line.format(n=model.name) if line else "" for line in TANGENT)]
+        lines += ["", "contains", TANGENT.format(n=model.name)]
     return "\n".join([*lines, "", f"end module {model.name}"]) + "\n"
 
 
@@ -46,7 +46,7 @@ def _declaration(argument, is_input, kind):
     return f"real({kind}), intent({intent}) :: {argument}(*)"
 
 
-TANGENT = """\
+TANGENT = """
     !> y = F(x) and J(i, j), the derivative of y(i) by x(j), in the first rows of an array with ldj rows: as a material
     !> routine (UMAT) wants its stress and its tangent DDSDDE, with ldj = NTENS. Nothing is copied in between.
     subroutine {n}_tangent(x, y, J, ldj, work)
@@ -56,4 +56,4 @@ TANGENT = """\
         real({n}_kind), intent(inout) :: J(ldj, {n}_n_in)
         real({n}_kind), intent(inout) :: work({n}_n_work)
         call {n}_value_and_jacobian_strided(x, y, J, 1_c_ptrdiff_t, int(ldj, c_ptrdiff_t), work)
-    end subroutine""".split("\n")
+    end subroutine"""

@@ -8,26 +8,31 @@ FUNCTIONS = ("value", "jacobian", "value_and_jacobian", "jvp", "vjp")
 # Longest name of an exported function is 27 characters more; Fortran takes 63.
 MAX_N_CHARACTERS = 32
 
-KEYWORDS = frozenset(
-    # C99 and C11
-    "auto break case char const continue default do double else enum extern float for goto if inline int long "
-    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
-    # C++
-    "alignas alignof and and_eq asm bitand bitor bool catch char8_t char16_t char32_t class co_await co_return "
-    "co_yield compl concept consteval constexpr constinit const_cast decltype delete dynamic_cast explicit export "
-    "false friend mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public "
-    "reinterpret_cast requires static_assert static_cast template this thread_local throw true try typeid typename "
-    "typeof using virtual wchar_t xor xor_eq".split()
-)
-# Functions and macros of the headers that the text includes, and what every program has.
-TAKEN = frozenset(
-    "main abs exit malloc free printf "
-    "acos asin atan atan2 cos sin tan acosh asinh atanh cosh sinh tanh exp exp2 expm1 frexp ilogb ldexp log log10 "
-    "log1p log2 logb modf scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma ceil floor nearbyint rint "
-    "lrint llrint round lround llround trunc fmod remainder remquo copysign nan nextafter nexttoward fdim fmax fmin "
-    "fma j0 j1 jn y0 y1 yn gamma signgam NAN INFINITY NULL offsetof ptrdiff_t size_t "
-    "memcpy memmove memset memcmp memchr strcpy strcat strcmp strlen index rindex".split()
-)
+C_KEYWORDS = """
+    auto break case char const continue default do double else enum extern float for goto if inline int long register
+    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
+"""
+CXX_KEYWORDS = """
+    alignas alignof and and_eq asm bitand bitor bool catch char8_t char16_t char32_t class co_await co_return co_yield
+    compl concept consteval constexpr constinit const_cast decltype delete dynamic_cast explicit export false friend
+    mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public reinterpret_cast
+    requires static_assert static_cast template this thread_local throw true try typeid typename typeof using virtual
+    wchar_t xor xor_eq
+"""
+KEYWORDS = frozenset(f"{C_KEYWORDS} {CXX_KEYWORDS}".split())
+
+# Names in the headers that the text includes, and what every program has; those in MATH also end in f and l.
+MATH = """
+    acos asin atan atan2 cos sin tan acosh asinh atanh cosh sinh tanh exp exp2 expm1 frexp ilogb ldexp log log10 log1p
+    log2 logb modf scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma ceil floor nearbyint rint lrint llrint
+    round lround llround trunc fmod remainder remquo copysign nan nextafter nexttoward fdim fmax fmin fma j0 j1 jn y0 y1
+    yn gamma
+"""
+OTHERS = """
+    main abs exit malloc calloc realloc free printf signgam NAN INFINITY NULL offsetof ptrdiff_t size_t
+    memcpy memmove memset memcmp memchr strcpy strcat strcmp strlen index rindex
+"""
+TAKEN = frozenset([name + end for name in MATH.split() for end in ("", "f", "l")] + OTHERS.split())
 
 
 def as_functions(functions):
@@ -54,7 +59,7 @@ def check_name(name):
         raise ValueError(f"name: expected a letter, then letters, digits and underscores, got {name!r}")
     if name in KEYWORDS:
         raise ValueError(f"name: expected a name that is free, got {name!r}, a keyword of C or C++")
-    if name in TAKEN or name.removesuffix("f") in TAKEN:
+    if name in TAKEN:
         raise ValueError(f"name: expected a name that is free, got {name!r}, which the C library has")
     if len(name) > MAX_N_CHARACTERS:
         raise ValueError(f"name: expected at most {MAX_N_CHARACTERS} characters, got {len(name)}: {name!r}")

@@ -11,8 +11,8 @@ import zlib
 import numpy as np
 from numpy.lib import format as npy
 
-from fastjac.formats.errors import ModelFormatError
 from fastjac._replacing import replacing
+from fastjac.formats.errors import ModelFormatError
 
 # What deflate can make of a few bytes is limited for weights; anything beyond is a zip bomb.
 LARGEST_RATIO = 100

@@ -1,0 +1,201 @@
+"""The functions that run through the layers: the value pass, the chain in the order of the plan, J v and w^T J."""
+
+import numpy as np
+
+from fastjac.export.tables import Products, Tables, literal
+
+# Units of a layer up to which those with f' = 0 are left out: their list stands on the stack, four bytes each.
+MAX_N_LISTED = 4096
+
+
+class Body:
+    """The functions that run through the layers, and what they need."""
+
+    def __init__(self, model):
+        self.model, self.products, self.tables = model, Products(model), Tables(model)
+        self.activations, self.templates = {}, set()
+
+    def call(self, template, *arguments):
+        """A call of a function out of a template."""
+        self.templates.add(template)
+        return f"    {self.model.name}_{template}({', '.join(map(str, arguments))});"
+
+    # ------------------------------------------------------------ the value pass
+
+    def activate(self, k):
+        """The line that turns h of layer k into a, and stores f'."""
+        model, layer, kind = self.model, self.model.layers[k], self.model.kind(k)
+        a, d = model.row(k), model.at(f"D{k + 1}")
+        if kind != "diagonal":
+            return self.call(kind, layer.n_out, a, d)
+        n, dtype = model.padded(layer.n_out), model.net.dtype
+        each = {name: np.ndim(value) > 0 for name, value in layer.parameters.items()}
+        name = f"{model.name}_layer{k + 1}_{layer.activation}" if each else f"{model.name}_{layer.activation}_{n}"
+        self.templates.add(f"f_{layer.activation}")
+        arguments = "".join(
+            f", {self.tables.parameter(k, key)}[i]" if per_unit else
+            f", {literal(float(np.asarray(layer.parameters[key], dtype)), dtype)}"
+            for key, per_unit in each.items())
+        self.activations[name] = (
+            f"/* a = f(a) and d = f'(a), f being {layer.activation}. */\n"
+            f"static void {name}({model.real} *restrict a, {model.real} *restrict d)\n"
+            "{\n"
+            f"    for (int i = 0; i < {n}; i++) {{\n"
+            f"        a[i] = {model.name}_f_{layer.activation}(a[i]{arguments}, &d[i]);\n"
+            "    }\n"
+            "}\n")
+        return f"    {name}({a}, {d});"
+
+    def forward(self):
+        """The value pass: the value is left in a row, the derivatives in the workspace."""
+        model, lines, a = self.model, [], "x"
+        for k, layer in enumerate(model.layers):
+            affine = self.products.affine(layer.n_in, layer.n_out)
+            lines.append(f"    /* layer {k + 1}: {layer.n_in} -> {layer.n_out}, {layer.activation} */")
+            lines.append(f"    {affine}({a}, {self.tables.W(k)}, {self.tables.b(k)}, {model.row(k)});")
+            if model.kind(k) != "unit":
+                lines.append(self.activate(k))
+            a = model.row(k)
+        return self.function("forward", f"const {model.real} *restrict x, {model.real} *restrict work", lines,
+                             "The value of every layer in turn; leaves that of the last, and f' of all.")
+
+    def function(self, name, arguments, lines, comment):
+        name = f"{self.model.name}_{name}"
+        return f"/* {comment} */\nstatic void {name}({arguments})\n" + "\n".join(["{", *lines, "}"]) + "\n"
+
+    # ------------------------------------------------------------ the chain
+
+    def apply(self, k, n_rows, block, forward=False):
+        """Lines that multiply the rows of a block by the matrix of a softmax, if layer k is one."""
+        kind, n = self.model.kind(k), self.model.layers[k].n_out
+        if kind in ("unit", "diagonal"):
+            return []
+        if kind == "log_softmax":
+            kind += "_forward" if forward else "_reverse"
+        return [self.call(f"apply_{kind}", n_rows, n, self.model.padded(n), self.model.at(f"D{k + 1}"), block)]
+
+    def derivative(self, k):
+        """The derivatives of layer k if they are one number for each unit, else NULL."""
+        return self.model.at(f"D{k + 1}") if k >= 0 and self.model.kind(k) == "diagonal" else "NULL"
+
+    def chain(self):
+        """The steps of the plan. A block that a reverse step will take is made scaled by that step's derivative."""
+        lines, places, takers = [], {}, {}
+        for i, step in enumerate(self.model.steps):
+            if step.kind == "reverse":
+                takers[places[step.left]] = step.layer
+            places[step.out] = i
+        for i, step in enumerate(self.model.steps):
+            lines.append(f"    /* {self.describe(step)} */")
+            lines += self.step(step, takers.get(i, -1))
+        return self.function("chain", f"{self.model.real} *restrict work", lines,
+                             "The Jacobian from the derivatives, in the order of the plan.")
+
+    def describe(self, step):
+        k, out = step.layer + 1, "J" if step is self.model.steps[-1] else f"block {step.out}"
+        if out == "J" and self.model.result_is_transposed:
+            out = "J^T"
+        turned = " transposed" if step.out_transposed else ""
+        if step.kind == "form":
+            return f"{out} = D{k} W{k}^T{turned}"
+        if step.kind == "reverse":
+            return f"{out} = block {step.left} * D{k} W{k}^T"
+        if step.kind == "forward":
+            return f"{out} = D{k} W{k}^T * block {step.right}{turned}"
+        return f"{out} = block {step.left} * block {step.right}{turned}"
+
+    def step(self, step, taker):
+        """Lines of one step; `taker` is the layer whose derivative will act on its rows, or -1."""
+        model, out = self.model, self.model.at(self.model.slot(step))
+        n_rows, n_cols = model.shape(step)
+        scale, k = self.derivative(taker), step.layer
+        if step.kind == "form":
+            lines = self.form(step, scale, out)
+        elif step.kind == "reverse":
+            lines = self.multiply(step, (step.n_rows, step.n_inner, n_cols), model.at(f"BLOCK_{step.left}"),
+                                  self.tables.Wt(k), scale, out)
+        elif step.kind == "forward":
+            lines = self.multiply(step, (step.n_rows, step.n_inner, n_cols), model.at(f"BLOCK_{step.right}"),
+                                  self.tables.W(k), self.derivative(k), out)
+            lines += self.apply(k, n_rows, out, forward=True)
+        else:
+            lines = self.meet(step, scale, out)
+        return lines + (self.apply(taker, n_rows, out) if taker >= 0 else [])
+
+    def form(self, step, scale, out):
+        """D W^T, its columns scaled, or its transpose W D."""
+        model, k = self.model, step.layer
+        n_rows, n_cols = model.shape(step)
+        ld, kind = model.padded(n_cols), model.kind(k)
+        if step.out_transposed:
+            lines = [self.call("scale", n_rows, ld, self.tables.W(k), "NULL", self.derivative(k), out)]
+            return lines + self.apply(k, n_rows, out, forward=True)
+        if kind in ("unit", "diagonal"):
+            return [self.call("scale", n_rows, ld, self.tables.Wt(k), self.derivative(k), scale, out)]
+        lines = [self.call(f"form_{kind}", n_rows, ld, self.tables.Wt(k), model.at(f"D{k + 1}"), out)]
+        if scale != "NULL":
+            lines.append(self.call("scale", n_rows, ld, out, "NULL", scale, out))
+        return lines
+
+    def meet(self, step, scale, out):
+        """The product of two blocks, or its transpose, whose first factor is the block on the right."""
+        model = self.model
+        left, right = model.at(f"BLOCK_{step.left}"), model.at(f"BLOCK_{step.right}")
+        if step.out_transposed:
+            strides = (model.padded(step.n_inner), 1) if step.right_transposed else (1, model.padded(step.n_cols))
+            return self.multiply(step, (step.n_cols, step.n_inner, step.n_rows), right, left, "NULL", out, strides)
+        strides = (1, model.padded(step.n_rows)) if step.left_transposed else (model.padded(step.n_inner), 1)
+        return self.multiply(step, (step.n_rows, step.n_inner, step.n_cols), left, right, scale, out, strides)
+
+    def multiply(self, step, shape, A, B, scale, out, strides=None):
+        """out = (A B) * scale, without the inactive units where the plan says so."""
+        n_inner, scaled = shape[1], scale != "NULL"
+        listed = step.sparse >= 0 and n_inner <= MAX_N_LISTED
+        name = self.products.product(*shape, scaled=scaled, strides=strides, listed=listed)
+        arguments = [A, B, *([scale] * scaled)]
+        if not listed:
+            return [f"    {name}({', '.join([*arguments, out])});"]
+        self.templates.add("list_active")
+        d = self.model.at(f"D{step.sparse + 1}")
+        return [
+            "    {",
+            f"        int active[{n_inner}];",
+            f"        const int n_active = {self.model.name}_list_active({n_inner}, {d}, active);",
+            f"        {name}({', '.join([*arguments, 'n_active', 'active', out])});",
+            "    }",
+        ]
+
+    # ------------------------------------------------------------ products without J
+
+    def push(self):
+        """u = J v."""
+        model, lines, T = self.model, [], "v"
+        for k, layer in enumerate(model.layers):
+            scale = self.derivative(k)
+            strides = (layer.n_in, 1)
+            name = self.products.product(1, layer.n_in, layer.n_out, scaled=scale != "NULL", strides=strides)
+            arguments = [T, self.tables.W(k), *([scale] * (scale != "NULL")), model.row(k)]
+            lines.append(f"    {name}({', '.join(arguments)});")
+            lines += self.apply(k, 1, model.row(k), forward=True)
+            T = model.row(k)
+        return self.function("push", f"const {model.real} *restrict v, {model.real} *restrict work", lines,
+                             "J v, layer by layer; leaves it where the value was.")
+
+    def pull(self):
+        """g = w^T J."""
+        model, last = self.model, self.model.n_layers - 1
+        R = model.row(last)
+        lines = [self.call("scale", 1, model.n_out, "w", "NULL", self.derivative(last), R)]
+        lines += self.apply(last, 1, R)
+        for k in range(last, -1, -1):
+            layer, scale = model.layers[k], self.derivative(k - 1)
+            strides = (layer.n_out, 1)
+            name = self.products.product(1, layer.n_out, layer.n_in, scaled=scale != "NULL", strides=strides)
+            out = model.row(k + 1)
+            arguments = [R, self.tables.Wt(k), *([scale] * (scale != "NULL")), out]
+            lines.append(f"    {name}({', '.join(arguments)});")
+            if k > 0:
+                lines += self.apply(k - 1, 1, out)
+            R = out
+        return self.function("pull", f"const {model.real} *restrict w, {model.real} *restrict work", lines,
+                             "w^T J, from the last layer to the first.")

@@ -1,0 +1,93 @@
+"""What the text of a network needs to know: sizes, the steps, and the place of everything in the workspace."""
+
+from functools import cached_property
+
+import numpy as np
+
+from fastjac.activations import ACTIVATIONS
+from fastjac.export.templates import Writer
+
+# A row of a matrix is padded to whole vectors of any length that compilers have.
+VECTOR_NBYTES = 64
+MAX_N_WORK = 2**31 - 1
+
+
+class Model:
+    """A network, the name and functions that it is exported with, and the layout of its workspace."""
+
+    def __init__(self, net, name, functions, stem):
+        self.net, self.name, self.functions, self.stem = net, name, functions, stem
+        self.source, self.header = f"{stem}.c", f"{stem}.h"
+        self.real = "double" if net.dtype == np.float64 else "float"
+        self.layers, self.widths, self.plan = net.layers, net.widths, net.plan()
+        self.n_in, self.n_out, self.n_layers = net.n_in, net.n_out, len(net.layers)
+        self.write = Writer(name, self.real)
+        self.lay_out()
+
+    @property
+    def upper(self):
+        return self.name.upper()
+
+    @property
+    def wants_jacobian(self):
+        return bool({"jacobian", "value_and_jacobian"} & set(self.functions))
+
+    def padded(self, n):
+        n_lanes = VECTOR_NBYTES // self.net.dtype.itemsize
+        return -(-n // n_lanes) * n_lanes
+
+    def kind(self, k):
+        """How the derivative of layer k acts: "unit", "diagonal", "softmax" or "log_softmax"."""
+        activation = self.layers[k].activation
+        return "unit" if activation == "identity" else ACTIVATIONS[activation].kind
+
+    @cached_property
+    def steps(self):
+        """The steps of the plan but a last turning: the result is turned where it is handed out."""
+        steps = self.plan.steps
+        return steps[:-1] if steps[-1].kind == "transpose" else steps
+
+    @cached_property
+    def result_is_transposed(self):
+        return self.plan.steps[-1].kind == "transpose"
+
+    def shape(self, step):
+        """Rows and columns of the block that a step makes, as it is stored."""
+        if step.kind == "meet" and step.out_transposed:
+            return step.n_cols, step.n_rows
+        return step.n_rows, step.n_cols
+
+    def lay_out(self):
+        """Offsets in the workspace: derivatives, two rows, the blocks of the chain."""
+        self.offsets, end = {}, 0
+        for k, layer in enumerate(self.layers):
+            if self.kind(k) != "unit":
+                self.offsets[f"D{k + 1}"] = end
+                end += self.padded(layer.n_out)
+        widest = max(map(self.padded, self.widths))
+        for row in ("ROW_A", "ROW_B"):
+            self.offsets[row] = end
+            end += widest
+        if self.wants_jacobian:
+            sizes = {}
+            for step in self.steps:
+                n_rows, n_cols = self.shape(step)
+                slot = self.slot(step)
+                sizes[slot] = max(sizes.get(slot, 0), n_rows * self.padded(n_cols))
+            for slot, size in sizes.items():
+                self.offsets[slot] = end
+                end += size
+        self.n_work = end
+        if end > MAX_N_WORK:
+            raise ValueError(f"expected a network whose workspace has fewer than 2**31 numbers, got {end}")
+
+    def slot(self, step):
+        return "RESULT" if step is self.steps[-1] else f"BLOCK_{step.out}"
+
+    def at(self, place):
+        """A place in the workspace."""
+        return f"work + {self.upper}_{place}"
+
+    def row(self, k):
+        """Where the value of layer k goes, counted from 0."""
+        return self.at("ROW_B" if k % 2 else "ROW_A")
