@@ -3,7 +3,9 @@
 import ctypes
 import itertools
 import os
+import platform
 import re
+import sys
 import threading
 
 import numpy as np
@@ -84,6 +86,52 @@ def test_derivatives_at_zero_are_those_of_the_network(name, units):
     for x in (0.0, -0.0, 1.0, -1.0, 3.0, -3.0, 6.0, 0.5, -0.5):
         _, d = units[name, "float64"].value_and_jacobian(np.array([x]))
         assert_close(d, net.jacobian([x]), factor=4)
+
+
+INVALID, DIVISION, OVERFLOW = 1, 4, 8  # of <fenv.h> on x86
+
+
+def flags_raised(exported, function, arguments):
+    """Results and the flags raised on the way; the workspace holds infinities, as another program may leave there."""
+    libm = ctypes.CDLL("libm.so.6")
+    work = np.full(exported.n_work, np.inf, exported.dtype)
+    pointers = [ctypes.c_void_p(array.ctypes.data) for array in (*arguments, work)]
+    call = getattr(exported.library, f"{exported.name}_{function}")
+    libm.feclearexcept(INVALID | DIVISION | OVERFLOW)
+    call(*pointers)
+    return libm.fetestexcept(INVALID | DIVISION | OVERFLOW)
+
+
+on_linux_x86 = pytest.mark.skipif(
+    not (sys.platform == "linux" and platform.machine() == "x86_64"), reason="reads the flags of x86 and glibc")
+
+
+@needs_gcc
+@on_linux_x86
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", DIAGONAL)
+def test_no_flags_where_results_are_finite_case_40(name, dtype, units):
+    n_finite = 0
+    huge = 1e300 if dtype == "float64" else 1e30
+    for x in (0, 1, -1, 20, -20, 88, -88, 710, -710, 1e5, -1e5, huge, -huge):
+        arguments = [np.array([value], dtype) for value in (x, np.nan, np.nan)]
+        raised = flags_raised(units[name, dtype], "value_and_jacobian", arguments)
+        if np.isfinite(arguments[1:]).all():
+            n_finite += 1
+            assert raised == 0, x
+    assert n_finite >= 5
+
+
+@needs_gcc
+@on_linux_x86
+@pytest.mark.parametrize("order", ["forward", "reverse", ((4, 3), (2, 1))], ids=str)
+def test_no_flags_whatever_the_workspace_holds(order, tmp_path):
+    net = make_network((5, 9, 3, 11, 7), ["relu", "softmax", "tanh", "log_softmax"], order=order)
+    exported = export(tmp_path, net)
+    for function, shapes in (("value_and_jacobian", [5, 7, (7, 5)]), ("jvp", [5, 5, 7]), ("vjp", [5, 7, 5])):
+        arguments = [np.full(shape, 0.5) for shape in shapes]
+        assert flags_raised(exported, function, arguments) == 0
+        assert np.isfinite(arguments[-1]).all()
 
 
 @pytest.fixture(scope="module")
