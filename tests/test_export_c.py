@@ -149,6 +149,7 @@ def subjects(tmp_path_factory):
     return {key: (Exported(net, library, symbol), case) for key, (net, case, symbol) in found.items()}
 
 
+@pytest.mark.slow
 @needs_extended
 @needs_gcc
 @pytest.mark.parametrize("dtype", DTYPES)
