@@ -19,7 +19,7 @@ def read(package, file):
 
 
 @cache
-def functions():
+def _functions():
     """{name: text} of all templates, each with the comment before it; a function comes after those that it calls."""
     found = {}
     for package, file in FILES:
@@ -56,10 +56,10 @@ class Writer:
         """The text of these functions and of all that they call."""
         with_fma, without = (self.reachable(names, fma) for fma in (True, False))
         # The double of a float is written before it: functions of floats call those of doubles, not the other way.
-        order = [(name, real) for real in ("double", "float") for name in functions()]
+        order = [(name, real) for real in ("double", "float") for name in _functions()]
         texts = []
         for name, real in order:
-            text, condition = self(functions()[name], real), f"{self.name.upper()}_FAST_FMA"
+            text, condition = self(_functions()[name], real), f"{self.name.upper()}_FAST_FMA"
             if (name, real) in with_fma & without:
                 texts.append(text)
             elif (name, real) in with_fma | without:
@@ -72,11 +72,11 @@ class Writer:
         found, todo = set(), [(name, self.real) for name in names]
         while todo:
             name, real = item = todo.pop()
-            if item in found or name not in functions():
+            if item in found or name not in _functions():
                 continue
             found.add(item)
             facts = {"FJ_MANTISSA": real == "double", "FJ_FAST_FMA": fma}
-            text = _resolved(functions()[name], facts)
+            text = _resolved(_functions()[name], facts)
             todo += [(match, real) for match in re.findall(r"\bFJ_NAME\((\w+)\)", text)]
             todo += [(match, real) for match in re.findall(r"\bfj_(\w+)_f(?:64|32)\b", text)]
             todo += [(match, "double") for match in re.findall(r"\bFJ_WIDE\((\w+)\)", text)]
