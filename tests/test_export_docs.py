@@ -53,7 +53,7 @@ def test_fortran_module_compiles_without_warnings(dtype, tmp_path):
 
 
 def test_controller_reaches_its_target(tmp_path):
-    net = fj.from_npz(ROOT / "fastjac" / "data" / "pendulum.npz")
+    net = fj.from_npz(Path(fj.__file__).parent / "data" / "pendulum.npz")
     net.export_c(tmp_path / "plant.c", name="plant")
     source = ROOT / "examples" / "export_c" / "mpc_pendulum.c"
     run("gcc", *STRICT, "-O2", f"-I{tmp_path}", source, tmp_path / "plant.c", "-lm", "-o", tmp_path / "mpc")

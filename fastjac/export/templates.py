@@ -5,7 +5,6 @@ fastjac/kernels/elementary.h says: what the library computes with is what the ex
 """
 
 import re
-from functools import cache
 from importlib import resources
 
 FILES = (("fastjac.kernels", "elementary.h"), ("fastjac.export", "activations.h"), ("fastjac.export", "products.h"))
@@ -18,8 +17,7 @@ def read(package, file):
     return resources.files(package).joinpath(file).read_text(encoding="utf-8")
 
 
-@cache
-def _functions():
+def functions():
     """{name: text} of all templates, each with the comment before it; a function comes after those that it calls."""
     found = {}
     for package, file in FILES:
@@ -33,7 +31,7 @@ class Writer:
     """Writes templates for a network called `name` whose type is `real`, "double" or "float"."""
 
     def __init__(self, name, real):
-        self.name, self.real = name, real
+        self.name, self.real, self.functions = name, real, functions()
 
     def __call__(self, text, real=None):
         """`text` for the type `real`, that of the network unless given."""
@@ -56,10 +54,10 @@ class Writer:
         """The text of these functions and of all that they call."""
         with_fma, without = (self.reachable(names, fma) for fma in (True, False))
         # The double of a float is written before it: functions of floats call those of doubles, not the other way.
-        order = [(name, real) for real in ("double", "float") for name in _functions()]
+        order = [(name, real) for real in ("double", "float") for name in self.functions]
         texts = []
         for name, real in order:
-            text, condition = self(_functions()[name], real), f"{self.name.upper()}_FAST_FMA"
+            text, condition = self(self.functions[name], real), f"{self.name.upper()}_FAST_FMA"
             if (name, real) in with_fma & without:
                 texts.append(text)
             elif (name, real) in with_fma | without:
@@ -72,11 +70,11 @@ class Writer:
         found, todo = set(), [(name, self.real) for name in names]
         while todo:
             name, real = item = todo.pop()
-            if item in found or name not in _functions():
+            if item in found or name not in self.functions:
                 continue
             found.add(item)
             facts = {"FJ_MANTISSA": real == "double", "FJ_FAST_FMA": fma}
-            text = _resolved(_functions()[name], facts)
+            text = _resolved(self.functions[name], facts)
             todo += [(match, real) for match in re.findall(r"\bFJ_NAME\((\w+)\)", text)]
             todo += [(match, real) for match in re.findall(r"\bfj_(\w+)_f(?:64|32)\b", text)]
             todo += [(match, "double") for match in re.findall(r"\bFJ_WIDE\((\w+)\)", text)]
