@@ -227,7 +227,7 @@ cdef class Program:
     cdef int pack_plan(self, plan, plan_t* packed) except -1:
         cdef Py_ssize_t i, offset = self.net.n_values
         cdef step_t* step
-        offsets = []
+        offsets, scales = [], plan.scales
         for size in plan.slots:
             offsets.append(offset)
             offset += size
@@ -238,7 +238,7 @@ cdef class Program:
             raise MemoryError(f"no room for a plan of {len(plan.steps)} steps")
         for i in range(len(plan.steps)):
             source, step = plan.steps[i], packed.steps + i
-            step.kind = STEP_KINDS[source.kind]
+            step.kind, step.scale = STEP_KINDS[source.kind], scales[i]
             step.layer, step.sparse = max(0, source.layer), source.sparse
             step.n_rows, step.n_inner, step.n_cols = source.n_rows, source.n_inner, source.n_cols
             step.left, step.right, step.out = (
@@ -246,12 +246,6 @@ cdef class Program:
             step.left_transposed = source.left_transposed
             step.right_transposed = source.right_transposed
             step.out_transposed = source.out_transposed
-        scales = {}
-        for i in range(len(plan.steps) - 1, -1, -1):
-            source, step = plan.steps[i], packed.steps + i
-            step.scale = scales.pop(source.out, -1)
-            if source.kind == "reverse":
-                scales[source.left] = source.layer
         packed.n_steps = len(plan.steps)
         packed.n_points = plan.n_points_per_tile
         packed.n_elements = offset
@@ -487,7 +481,9 @@ cdef class Program:
         if v is not None:
             if not self.is_plain(v, self.net.layers[0].n_in if what == JVP else self.n_last):
                 return False
-            if not same_leading_shape(<cnp.ndarray>x, <cnp.ndarray>v):
+            if cnp.PyArray_NDIM(<cnp.ndarray>x) != cnp.PyArray_NDIM(<cnp.ndarray>v):
+                return False
+            if not same_dimensions(<cnp.ndarray>x, <cnp.ndarray>v, cnp.PyArray_NDIM(<cnp.ndarray>x) - 1):
                 return False
         if out is not None and not self.is_plain_out(what, x, v, out):
             return False
@@ -510,23 +506,16 @@ cdef class Program:
     cdef bint is_plain_result(self, bint is_matrix, bint like_input, cnp.ndarray x, v, out) noexcept:
         """Whether `out` is an array (..., n_L), (..., n_L, n_0) or (..., n_0) that can be written as it is."""
         cdef Py_ssize_t n = self.net.layers[0].n_in if is_matrix or like_input else self.n_last
-        cdef int i, n_leading = cnp.PyArray_NDIM(x) - 1
-        if not (
-            cnp.PyArray_CheckExact(out)
+        cdef int n_leading = cnp.PyArray_NDIM(x) - 1
+        return (
+            self.is_plain(out, n)
+            and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
             and cnp.PyArray_NDIM(<cnp.ndarray>out) == n_leading + 1 + is_matrix
-            and cnp.PyArray_TYPE(<cnp.ndarray>out) == self.typenum
-            and cnp.PyArray_ISCARRAY(<cnp.ndarray>out)
-            and cnp.PyArray_DIM(<cnp.ndarray>out, n_leading + is_matrix) == n
-        ):
-            return False
-        if is_matrix and cnp.PyArray_DIM(<cnp.ndarray>out, n_leading) != self.n_last:
-            return False
-        for i in range(n_leading):
-            if cnp.PyArray_DIM(<cnp.ndarray>out, i) != cnp.PyArray_DIM(x, i):
-                return False
-        if v is not None and may_overlap(<cnp.ndarray>v, <cnp.ndarray>out):
-            return False
-        return not may_overlap(x, <cnp.ndarray>out)
+            and same_dimensions(x, <cnp.ndarray>out, n_leading)
+            and (not is_matrix or cnp.PyArray_DIM(<cnp.ndarray>out, n_leading) == self.n_last)
+            and not may_overlap(x, <cnp.ndarray>out)
+            and (v is None or not may_overlap(<cnp.ndarray>v, <cnp.ndarray>out))
+        )
 
     cdef inline cnp.ndarray new_result(self, cnp.ndarray x, int n_core, Py_ssize_t n_rows, Py_ssize_t n_cols):
         """An array of the leading shape of `x` and the core shape (n_cols,) or (n_rows, n_cols)."""
@@ -562,7 +551,7 @@ cdef class Program:
         cdef call_t call
         cdef Py_ssize_t nbytes, tile, n_points = cnp.PyArray_SIZE(<cnp.ndarray>x) // self.net.layers[0].n_in
         cdef const plan_t* plan = &self.point_plan if n_points == 1 else &self.batch_plan
-        cdef void* workspace
+        cdef Workspace workspace
         set_call(&call, what, x, v)
         if value is not None:
             call.value.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>value)
@@ -573,15 +562,12 @@ cdef class Program:
         if nbytes <= STACK_NBYTES and tile == n_points:
             run_tiles_on_stack(&self.net, plan, &call, n_points, self.is_f64)
             return 0
-        workspace = PyMem_RawMalloc(nbytes)
-        if workspace == NULL:
-            raise MemoryError(f"no room for a workspace of {nbytes:,} bytes")
+        workspace = Workspace(nbytes)
         if self.costs[<int>what] < GIL_MULTIPLY_ADDS // n_points:
-            run_tiles(&self.net, plan, &call, 0, n_points, tile, workspace, self.is_f64)
+            run_tiles(&self.net, plan, &call, 0, n_points, tile, workspace.data, self.is_f64)
         else:
             with nogil:
-                run_tiles(&self.net, plan, &call, 0, n_points, tile, workspace, self.is_f64)
-        PyMem_RawFree(workspace)
+                run_tiles(&self.net, plan, &call, 0, n_points, tile, workspace.data, self.is_f64)
         return 0
 
     # ------------------------------------------------------------ everything else
@@ -688,7 +674,7 @@ cdef class Batch:
 
 @cython.final
 cdef class Workspace:
-    """Memory that the threads of a batch use in turn, each as long as it computes a piece."""
+    """Memory for a tile; the threads of a batch use it in turn, each as long as it computes a piece."""
 
     cdef void* data
 
@@ -708,12 +694,11 @@ cdef bint may_overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
     return a_start < b_start + cnp.PyArray_NBYTES(b) and b_start < a_start + cnp.PyArray_NBYTES(a)
 
 
-cdef bint same_leading_shape(cnp.ndarray x, cnp.ndarray v) noexcept:
+cdef bint same_dimensions(cnp.ndarray a, cnp.ndarray b, int n) noexcept:
+    """Whether the first n dimensions are equal."""
     cdef int i
-    if cnp.PyArray_NDIM(x) != cnp.PyArray_NDIM(v):
-        return False
-    for i in range(cnp.PyArray_NDIM(x) - 1):
-        if cnp.PyArray_DIM(x, i) != cnp.PyArray_DIM(v, i):
+    for i in range(n):
+        if cnp.PyArray_DIM(a, i) != cnp.PyArray_DIM(b, i):
             return False
     return True
 

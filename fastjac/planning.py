@@ -173,6 +173,19 @@ class Plan:
         return sum(n[-1] * n[k] * n[k - 1] * _share(self.activity, k, n[-1]) for k in range(1, len(n) - 1))
 
     @property
+    def scales(self):
+        """For each step, the index of the layer of the reverse step that takes its block, or −1.
+
+        The block may be made with its columns scaled by that layer's derivative already.
+        """
+        scales, takers = [], {}
+        for step in reversed(self.steps):
+            scales.append(takers.pop(step.out, -1))
+            if step.kind == "reverse":
+                takers[step.left] = step.layer
+        return tuple(reversed(scales))
+
+    @property
     def bracketing(self):
         """The order as text, such as ``((A4 A3)(A2 A1))``."""
         texts = {}

@@ -80,14 +80,10 @@ class Body:
 
     def chain(self):
         """The steps of the plan. A block that a reverse step will take is made scaled by that step's derivative."""
-        lines, places, takers = [], {}, {}
-        for i, step in enumerate(self.model.steps):
-            if step.kind == "reverse":
-                takers[places[step.left]] = step.layer
-            places[step.out] = i
-        for i, step in enumerate(self.model.steps):
+        lines = []
+        for step, taker in zip(self.model.steps, self.model.plan.scales):
             lines.append(f"    /* {self.describe(step)} */")
-            lines += self.step(step, takers.get(i, -1))
+            lines += self.step(step, taker)
         return self.function("chain", f"{self.model.real} *restrict work", lines,
                              "The Jacobian from the derivatives, in the order of the plan.")
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastjac.activations import ACTIVATIONS
 from fastjac.export.templates import Writer
+from fastjac.planning import padded
 
 # A row of a matrix is padded to whole vectors of any length that compilers have.
 VECTOR_NBYTES = 64
@@ -33,8 +34,7 @@ class Model:
         return bool({"jacobian", "value_and_jacobian"} & set(self.functions))
 
     def padded(self, n):
-        n_lanes = VECTOR_NBYTES // self.net.dtype.itemsize
-        return -(-n // n_lanes) * n_lanes
+        return padded(n, VECTOR_NBYTES // self.net.dtype.itemsize)
 
     def kind(self, k):
         """How the derivative of layer k acts: "unit", "diagonal", "softmax" or "log_softmax"."""
