@@ -8,6 +8,7 @@ from fastjac.activations import ACTIVATIONS
 from fastjac.layer import Layer
 from fastjac.network import Network
 from fastjac.planning import Plan
+from fastjac.selection import Selection
 
 if TYPE_CHECKING:
     from fastjac.formats import ModelFormatError, from_nnet, from_npz, save_npz
@@ -18,6 +19,7 @@ __all__ = [
     "ModelFormatError",
     "Network",
     "Plan",
+    "Selection",
     "__version__",
     "from_nnet",
     "from_npz",

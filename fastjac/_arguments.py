@@ -58,6 +58,63 @@ def _from_dlpack(x):
         return x
 
 
+def as_index(index, n, name):
+    """Slice, sequence of integers or mask `index` into n places as an array of indices from 0.
+
+    Raises
+    ------
+    TypeError
+        If it is none of these.
+    ValueError
+        If nothing is selected, it has not one dimension, or a mask has not n elements.
+    IndexError
+        If there is no such place.
+    """
+    chosen = np.arange(n)[_as_slice(index, name)] if isinstance(index, slice) else _as_indices(index, name)
+    if chosen.ndim != 1:
+        raise ValueError(f"{name}: expected one dimension, got shape {chosen.shape}")
+    if chosen.dtype == bool:
+        if len(chosen) != n:
+            raise ValueError(f"{name}: expected a mask of {n} elements, got {len(chosen)}")
+        chosen = np.flatnonzero(chosen)
+    if not len(chosen):
+        raise ValueError(f"{name}: expected at least one index, got none")
+    outside = chosen[(chosen < -n) | (chosen >= n)]
+    if len(outside):
+        raise IndexError(f"{name}: expected indices from {-n} to {n - 1}, got {outside[0]}")
+    return np.where(chosen < 0, chosen + n, chosen).astype(np.intp)
+
+
+def index_key(index, name):
+    """What tells `index` from others in a dictionary."""
+    if index is None:
+        return None
+    if isinstance(index, slice):
+        _as_slice(index, name)
+        return index.start, index.stop, index.step
+    array = _as_indices(index, name)
+    return array.dtype.char, array.shape, array.tobytes()
+
+
+def _as_slice(index, name):
+    for bound in (index.start, index.stop, index.step):
+        if bound is not None and not hasattr(bound, "__index__"):
+            raise TypeError(f"{name}: expected a slice, integers or a mask, got {index!r}")
+    return index
+
+
+def _as_indices(index, name):
+    try:
+        array = np.asarray(index)
+    except ValueError:
+        array = np.asarray(None)
+    if array.size == 0:
+        raise ValueError(f"{name}: expected at least one index, got none")
+    if array.dtype.kind not in "biu":
+        raise TypeError(f"{name}: expected a slice, integers or a mask, got {index!r}")
+    return array
+
+
 def broadcast_leading(x, v, name):
     """The leading dimensions that those of `x` and `v` broadcast to."""
     # np.broadcast_shapes takes half as many dimensions as an array may have.

@@ -14,17 +14,18 @@ cimport cython
 cimport numpy as cnp
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.stdint cimport uintptr_t
+from libc.string cimport memcpy
 
 from fastjac import _arguments, _workers
 from fastjac._blas cimport load_blas
+from fastjac._handle cimport new_block, new_program, program_t, release, retain
 from fastjac._tiles cimport (
     JACOBIAN, JVP, STACK_NBYTES, VALUE, VALUE_AND_JACOBIAN, VJP, call_t, multiply_adds, needs_plan,
     operation, run_tiles, run_tiles_on_stack, target_t, workspace_nbytes,
 )
 from fastjac.kernels.api cimport (
     BLAS, DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, PACKED, REVERSE, SOFTMAX, TRANSPOSE, UNIT,
-    layer_t, network_t, plan_t, step_t,
+    layer_t, plan_t, step_t,
 )
 from fastjac.kernels.dispatch cimport current_kernels
 
@@ -42,8 +43,8 @@ cdef Py_ssize_t PIECE_MULTIPLY_ADDS = 20_000_000
 cdef enum:
     # Pieces of a batch for each of several workers: the more, the less they wait for the last one.
     PIECES_PER_WORKER = 16
-    # The longest vector of all builds.
-    VECTOR_NBYTES = 64
+    # Choices of inputs and outputs that a network keeps ready.
+    MOST_PARTS = 32
     # Most dimensions that NumPy has had (64 since 2.0), and one more for the Jacobian.
     MAX_NDIM = 64
 
@@ -72,10 +73,7 @@ cdef class Program:
         The build of the kernels.
     """
 
-    cdef network_t net
-    cdef plan_t point_plan
-    cdef plan_t batch_plan
-    cdef bint is_f64
+    cdef program_t* program
     cdef int typenum
     cdef tuple python_layers
     cdef readonly object dtype
@@ -84,18 +82,15 @@ cdef class Program:
     cdef readonly object activity
     cdef readonly str simd
     cdef Py_ssize_t n_lanes
-    cdef Py_ssize_t n_last              # n_L
-    cdef Py_ssize_t value_tile          # points of a tile where no plan is needed
     cdef Py_ssize_t costs[VJP + 1]      # multiply-adds of one point for each operation
-    # NumPy arrays that the layers point into, and the plans as Python sees them.
-    cdef list arrays
+    cdef bint is_ready                  # whether __init__ has done its work
+    cdef tuple chain_widths             # widths of the chain of products
     cdef object python_plans
+    cdef dict parts                     # programs for `wrt=` and `outputs=`
     cdef object __weakref__
 
     def __dealloc__(self):
-        PyMem_RawFree(self.net.layers)
-        PyMem_RawFree(self.point_plan.steps)
-        PyMem_RawFree(self.batch_plan.steps)
+        release(self.program)
 
     # ------------------------------------------------------------ packing
 
@@ -103,50 +98,138 @@ cdef class Program:
         """Copy what the layers hold into the form that the engine reads. Called once, by Network."""
         cdef Py_ssize_t k, n_values = 0
         cdef layer_t* packed
-        if self.net.n_layers:
-            raise RuntimeError("a Network is immutable: __init__ was called a second time")
+        cdef program_t* program = self.begin(layers, np.dtype(dtype), engine, order, activity)
         if engine == "blas":
             load_blas()
-        self.dtype = np.dtype(dtype)
-        self.is_f64 = self.dtype == np.float64
-        self.typenum = cnp.NPY_DOUBLE if self.is_f64 else cnp.NPY_FLOAT
-        self.engine, self.order, self.activity = engine, order, activity
-        self.python_layers, self.arrays = layers, []
         self.simd = dispatch.simd_level()
-        self.net.kernels = current_kernels()
-        PyMem_RawFree(self.net.layers)
-        self.net.layers = <layer_t*>PyMem_RawCalloc(len(layers), sizeof(layer_t))
-        if self.net.layers == NULL:
-            raise MemoryError(f"no room for {len(layers)} layers")
+        program.net.engine = PACKED if engine == "packed" else BLAS
+        program.net.kernels = current_kernels()
+        program.net.n_layers = len(layers)
+        program.net.layers = <layer_t*>self.new_memory(len(layers) * sizeof(layer_t))
         codes = dispatch.load(self.simd).activations
         widths = [layers[0].n_in]
         for layer in layers:
             widths.append(layer.n_out)
-        self.n_lanes = self.lanes(engine)
+        self.n_lanes = self.lanes()
         for k in range(len(layers)):
-            layer, packed = layers[k], self.net.layers + k
+            layer, packed = layers[k], program.net.layers + k
             entry = ACTIVATIONS[layer.activation]
-            packed.n_in, packed.n_out = layer.n_in, layer.n_out
-            packed.ld = padded(layer.n_out, self.n_lanes)
             packed.activation = codes.index(layer.activation)
             packed.has_parameters = len(layer.parameter_rows) > 0
             packed.vanishes = entry.vanishes
             packed.derivative = UNIT if layer.activation == "identity" else DERIVATIVE_KINDS[entry.kind]
-            packed.W, packed.Wt = self.keep(layer.W, self.n_lanes), self.keep(layer.W.T, self.n_lanes)
+            self.pack_weight(packed, layer.W)
             packed.b = self.keep(np.zeros(layer.n_out) if layer.b is None else layer.b, self.n_lanes)
             packed.p = self.keep(layer.parameter_rows, 1)
-            if engine == "packed":
-                packed.W_panels, packed.Wt_panels = self.keep_panels(layer.W), self.keep_panels(layer.W.T)
             packed.d_offset = n_values
             n_values += packed.ld
-        self.net.engine = PACKED if engine == "packed" else BLAS
-        self.net.max_width = padded(max(widths), self.n_lanes)
-        self.net.n_values = n_value_elements(widths, self.n_lanes)
-        self.value_tile = max(1, TILE_NBYTES // (self.net.n_values * self.dtype.itemsize))
-        self.n_last = layers[len(layers) - 1].n_out
-        self.net.n_layers = len(layers)
-        self.costs[<int>VALUE] = multiply_adds(&self.net, NULL, VALUE)
-        self.costs[<int>JVP] = self.costs[<int>VJP] = multiply_adds(&self.net, NULL, JVP)
+        program.net.max_width = padded(max(widths), self.n_lanes)
+        program.net.n_values = n_value_elements(widths, self.n_lanes)
+        program.sweep = program.net
+        self.finish(tuple(widths), program.net.n_values)
+
+    def _select(self, Program base, wrt, outputs):
+        """Become the outputs `outputs` of `base` as a function of its inputs `wrt`; None stands for all.
+
+        Returns both as arrays of indices, or None.
+
+        The layers are shared, but for the first, of which the rows `wrt` of W are taken, and the last: there
+        the columns `outputs`. The derivative of softmax needs all outputs; behind it a layer that picks
+        some of them is added.
+        """
+        cdef Py_ssize_t i, n_layers
+        cdef layer_t* layers
+        cdef layer_t* last
+        cdef Py_ssize_t* indices
+        cdef program_t* program
+        if wrt is not None:
+            wrt = _arguments.as_index(wrt, base.n_in, "wrt")
+        if outputs is not None:
+            outputs = _arguments.as_index(outputs, base.n_out, "outputs")
+        program = self.begin(base.layers, base.dtype, base.engine, base.order, base.activity)
+        self.simd, self.n_lanes = base.simd, base.n_lanes
+        retain(base.program)
+        program.base = base.program
+        program.net = program.sweep = base.program.net
+        n_layers = program.net.n_layers
+        last = base.program.net.layers + n_layers - 1
+        picks = outputs is not None and last.derivative != UNIT and last.derivative != DIAGONAL
+        program.sweep.n_layers = n_layers + picks
+        program.sweep.layers = layers = <layer_t*>self.new_memory((n_layers + picks) * sizeof(layer_t))
+        memcpy(layers, base.program.net.layers, n_layers * sizeof(layer_t))
+        widths = list(base.widths)
+        if wrt is not None:
+            widths[0] = len(wrt)
+        if outputs is not None:
+            if picks:
+                widths.append(len(outputs))
+            widths[len(widths) - 1] = len(outputs)
+            indices = <Py_ssize_t*>self.new_memory(len(outputs) * sizeof(Py_ssize_t))
+            for i in range(len(outputs)):
+                indices[i] = outputs[i]
+            program.outputs = indices
+        program.net.max_width = max(program.net.max_width, padded(max(widths), self.n_lanes))
+        program.net.n_values += 3 * (program.net.max_width - program.sweep.max_width)
+        program.sweep.max_width, program.sweep.n_values = program.net.max_width, program.net.n_values
+
+        first_W, last_W = base.layers[0].W, base.layers[n_layers - 1].W
+        if wrt is not None:
+            first_W = first_W[wrt]
+            if n_layers == 1:
+                last_W = first_W
+            self.pack_weight(layers, first_W)
+        if picks:
+            layers[n_layers].derivative = UNIT
+            self.pack_weight(layers + n_layers, np.eye(last.n_out)[:, outputs])
+        elif outputs is not None:
+            self.pack_weight(layers + n_layers - 1, last_W[:, outputs])
+            layers[n_layers - 1].d_offset = program.net.n_values
+            program.gathers = last.derivative == DIAGONAL
+        self.finish(tuple(widths), program.net.n_values + (layers[n_layers - 1].ld if program.gathers else 0))
+        return wrt, outputs
+
+    cdef part(self, wrt, outputs):
+        """The program for `wrt=` and `outputs=`; the last few are kept."""
+        self.require_ready()
+        if self.program.base != NULL:
+            raise TypeError("wrt, outputs: expected neither, as the inputs and outputs are selected already")
+        key = _arguments.index_key(wrt, "wrt"), _arguments.index_key(outputs, "outputs")
+        if self.parts is None or len(self.parts) >= MOST_PARTS:
+            self.parts = {}
+        try:
+            return self.parts[key]
+        except KeyError:
+            part = Program.__new__(Program)
+            (<Program>part)._select(self, wrt, outputs)
+            self.parts[key] = part
+            return part
+
+    cdef program_t* begin(self, tuple layers, dtype, str engine, order, activity) except NULL:
+        if self.is_ready:
+            raise RuntimeError(f"a {type(self).__name__} is immutable: __init__ was called a second time")
+        release(self.program)
+        self.program = new_program()
+        if self.program == NULL:
+            raise MemoryError(f"no room for {len(layers)} layers")
+        self.dtype = dtype
+        self.program.is_f64 = dtype == np.float64
+        self.typenum = cnp.NPY_DOUBLE if self.program.is_f64 else cnp.NPY_FLOAT
+        self.python_layers = layers
+        self.engine, self.order, self.activity = engine, order, activity
+        return self.program
+
+    cdef int finish(self, tuple widths, Py_ssize_t n_values) except -1:
+        """What follows from the packed layers; `widths` are those of the chain of products."""
+        cdef program_t* program = self.program
+        self.chain_widths = widths
+        program.n_in = program.net.layers[0].n_in
+        program.n_wrt, program.n_out = widths[0], widths[len(widths) - 1]
+        program.n_values = n_values
+        program.value_tile = max(1, TILE_NBYTES // (n_values * self.dtype.itemsize))
+        self.costs[<int>VALUE] = multiply_adds(program, NULL, VALUE)
+        self.costs[<int>JVP] = self.costs[<int>VJP] = multiply_adds(program, NULL, JVP)
+        self.is_ready = True
+        return 0
 
     cdef converted(self, array):
         """`array` C-contiguous and in the network's dtype."""
@@ -154,59 +237,65 @@ cdef class Program:
         with np.errstate(under="ignore"):
             return np.ascontiguousarray(array, self.dtype)
 
-    cdef new_array(self, tuple shape):
-        """Zeros that live as long as the network, on a boundary of a vector."""
-        cdef Py_ssize_t first, nbytes = math.prod(shape) * self.dtype.itemsize
-        store = np.zeros(nbytes + VECTOR_NBYTES, np.uint8)
-        first = VECTOR_NBYTES - <uintptr_t>cnp.PyArray_DATA(<cnp.ndarray>store) % VECTOR_NBYTES
-        array = store[first : first + nbytes].view(self.dtype).reshape(shape)
-        self.arrays.append(array)
-        return array
+    cdef void* new_memory(self, size_t nbytes) except NULL:
+        """Zeros that live as long as the program, on a boundary of a vector."""
+        cdef void* memory = new_block(self.program, nbytes)
+        if memory == NULL:
+            raise MemoryError(f"no room for {nbytes:,} bytes of weights")
+        return memory
 
     cdef const void* keep(self, array, Py_ssize_t n_lanes) except? NULL:
         """A copy with rows padded by zeros to a multiple of `n_lanes`; a vector is one row."""
-        source = self.converted(array)
-        n_rows, n_cols = source.shape[:-1], source.shape[len(source.shape) - 1]
-        kept = self.new_array((*n_rows, padded(n_cols, n_lanes)))
-        kept[..., :n_cols] = source
-        return cnp.PyArray_DATA(<cnp.ndarray>kept)
+        cdef cnp.ndarray source = np.atleast_2d(self.converted(array))
+        cdef Py_ssize_t i, n_rows = len(source), nbytes = source.shape[1] * source.itemsize
+        cdef Py_ssize_t row_nbytes = padded(source.shape[1], n_lanes) * source.itemsize
+        cdef char* kept = <char*>self.new_memory(n_rows * row_nbytes)
+        for i in range(n_rows):
+            memcpy(kept + i * row_nbytes, <const char*>cnp.PyArray_DATA(source) + i * nbytes, nbytes)
+        return kept
 
     cdef const void* keep_panels(self, W) except? NULL:
         """W (n_in, n_out) in panels for the register tile."""
         cdef cnp.ndarray source = self.converted(W)
-        cdef cnp.ndarray panels = self.new_array((len(W) * padded(W.shape[1], self.n_lanes),))
-        if self.is_f64:
-            self.net.kernels.f64.pack_panels(<const double*>cnp.PyArray_DATA(source), len(W), W.shape[1],
-                                             <double*>cnp.PyArray_DATA(panels))
+        cdef Py_ssize_t n_rows = len(source), n_cols = source.shape[1]
+        cdef void* panels = self.new_memory(n_rows * padded(n_cols, self.n_lanes) * source.itemsize)
+        if self.program.is_f64:
+            self.program.net.kernels.f64.pack_panels(<const double*>cnp.PyArray_DATA(source), n_rows, n_cols,
+                                                     <double*>panels)
         else:
-            self.net.kernels.f32.pack_panels(<const float*>cnp.PyArray_DATA(source), len(W), W.shape[1],
-                                             <float*>cnp.PyArray_DATA(panels))
-        return cnp.PyArray_DATA(panels)
+            self.program.net.kernels.f32.pack_panels(<const float*>cnp.PyArray_DATA(source), n_rows, n_cols,
+                                                     <float*>panels)
+        return panels
 
-    cdef Py_ssize_t lanes(self, engine) noexcept:
+    cdef int pack_weight(self, layer_t* packed, W) except -1:
+        """W (n_in, n_out) and its transpose, by rows and for `packed` in panels."""
+        packed.n_in, packed.n_out = W.shape
+        packed.ld = padded(packed.n_out, self.n_lanes)
+        packed.W, packed.Wt = self.keep(W, self.n_lanes), self.keep(W.T, self.n_lanes)
+        if self.engine == "packed":
+            packed.W_panels, packed.Wt_panels = self.keep_panels(W), self.keep_panels(W.T)
+        return 0
+
+    cdef Py_ssize_t lanes(self) noexcept:
         """Rows of blocks are padded to a multiple of it."""
-        if engine != "packed":
+        if self.program.net.engine != PACKED:
             return 1
-        return self.net.kernels.f64.n_lanes if self.is_f64 else self.net.kernels.f32.n_lanes
+        if self.program.is_f64:
+            return self.program.net.kernels.f64.n_lanes
+        return self.program.net.kernels.f32.n_lanes
 
     cdef int prepare_plans(self) except -1:
         """Make the two plans, when the first Jacobian is asked for."""
         cdef plan_t point, batch
         plans = self.new_plan(False, self.activity), self.new_plan(True, self.activity)
-        point.steps = batch.steps = NULL
-        try:
-            self.pack_plan(plans[0], &point)
-            self.pack_plan(plans[1], &batch)
-            # Another thread may have been faster: its plans stay, as it may be at work with them.
-            if self.python_plans is None:
-                self.point_plan, self.batch_plan = point, batch
-                point.steps = batch.steps = NULL
-                self.costs[<int>JACOBIAN] = multiply_adds(&self.net, &self.batch_plan, JACOBIAN)
-                self.costs[<int>VALUE_AND_JACOBIAN] = self.costs[<int>JACOBIAN]
-                self.python_plans = plans
-        finally:
-            PyMem_RawFree(point.steps)
-            PyMem_RawFree(batch.steps)
+        self.pack_plan(plans[0], &point)
+        self.pack_plan(plans[1], &batch)
+        # Another thread may have been faster: its plans stay, as it may be at work with them.
+        if self.python_plans is None:
+            self.program.point_plan, self.program.batch_plan = point, batch
+            self.costs[<int>JACOBIAN] = multiply_adds(self.program, &batch, JACOBIAN)
+            self.costs[<int>VALUE_AND_JACOBIAN] = self.costs[<int>JACOBIAN]
+            self.python_plans = plans
         return 0
 
     cdef new_plan(self, bint batch, activity):
@@ -220,12 +309,17 @@ cdef class Program:
                 shares.append(entry.activity if given is None else given)
             else:
                 shares.append(None)
+        order, n_factors = self.order, len(self.chain_widths) - 1
+        if n_factors > len(shares):
+            # The layer of a selection that picks outputs.
+            shares.append(None)
+            order = order if isinstance(order, str) else (n_factors, order)
         return make_plan(
-            self.widths, batch=batch, order=self.order, itemsize=self.dtype.itemsize, engine=self.engine,
-            n_lanes=self.n_lanes, activity=shares)
+            self.chain_widths, batch=batch, order=order, itemsize=self.dtype.itemsize, engine=self.engine,
+            n_lanes=self.n_lanes, activity=shares, n_values=self.program.n_values)
 
     cdef int pack_plan(self, plan, plan_t* packed) except -1:
-        cdef Py_ssize_t i, offset = self.net.n_values
+        cdef Py_ssize_t i, offset = self.program.n_values
         cdef step_t* step
         offsets, scales = [], plan.scales
         for size in plan.slots:
@@ -233,9 +327,7 @@ cdef class Program:
             offset += size
         # Slot −1 is the result, and Python's last index.
         offsets.append(-1)
-        packed.steps = <step_t*>PyMem_RawMalloc(len(plan.steps) * sizeof(step_t))
-        if packed.steps == NULL:
-            raise MemoryError(f"no room for a plan of {len(plan.steps)} steps")
+        packed.steps = <step_t*>self.new_memory(len(plan.steps) * sizeof(step_t))
         for i in range(len(plan.steps)):
             source, step = plan.steps[i], packed.steps + i
             step.kind, step.scale = STEP_KINDS[source.kind], scales[i]
@@ -252,7 +344,7 @@ cdef class Program:
         return 0
 
     cdef inline int require_ready(self) except -1:
-        if self.net.n_layers == 0:
+        if not self.is_ready:
             raise RuntimeError(f"{type(self).__name__}.__init__ was not called")
         return 0
 
@@ -268,13 +360,19 @@ cdef class Program:
     def n_in(self):
         """Number of inputs, n_0."""
         self.require_ready()
-        return self.net.layers[0].n_in
+        return self.program.n_in
 
     @property
     def n_out(self):
-        """Number of outputs, n_L."""
+        """Number of outputs: n_L, or those that are selected."""
         self.require_ready()
-        return self.n_last
+        return self.program.n_out
+
+    @property
+    def n_wrt(self):
+        """Number of columns of J: n_0, or the inputs that are selected."""
+        self.require_ready()
+        return self.program.n_wrt
 
     @property
     def widths(self):
@@ -307,7 +405,7 @@ cdef class Program:
         if operator.index(n_points) < 1:
             raise ValueError(f"n_points: expected a positive number, got {n_points}")
         if activity is not None:
-            return self.new_plan(n_points > 1, as_activity(activity, self.net.n_layers))
+            return self.new_plan(n_points > 1, as_activity(activity, self.program.net.n_layers))
         if self.python_plans is None:
             self.prepare_plans()
         return self.python_plans[n_points > 1]
@@ -346,13 +444,16 @@ cdef class Program:
             return self.compute_plain(VALUE, x, None, out)
         return self.evaluate(VALUE, x, None, out, workers)
 
-    def jacobian(self, x, *, out=None, workers=1):
+    def jacobian(self, x, *, wrt=None, outputs=None, out=None, workers=1):
         """Jacobian J[i, j] = ∂F_i/∂x_j = (D_L W_Lᵀ ⋯ D_1 W_1ᵀ)[i, j], with D_k = diag(f_k'(h_k)).
 
         Parameters
         ----------
         x : array_like, shape (..., n_in)
             Points.
+        wrt, outputs : slice, sequence of int, or mask of bool, optional
+            Columns and rows of J that are wanted; the others are not computed. Where one choice is used
+            often, `Network.select` makes an object of it.
         out : ndarray of shape (..., n_out, n_in), optional
             Takes the result: of the network's dtype, with any strides.
         workers : int
@@ -360,7 +461,7 @@ cdef class Program:
 
         Returns
         -------
-        J : ndarray, shape (..., n_out, n_in)
+        J : ndarray, shape (..., n_out, n_in), or of as many rows and columns as are wanted
             In units of output i per unit of input j, in the network's dtype, C-ordered; or `out`.
             At a kink of an activation the derivative is the one that ``fastjac.ACTIVATIONS`` states.
 
@@ -368,18 +469,24 @@ cdef class Program:
         ------
         TypeError, ValueError, MemoryError
             As for a call of the network.
+        IndexError
+            If `wrt` or `outputs` names an input or output that does not exist.
         """
+        if wrt is not None or outputs is not None:
+            return self.part(wrt, outputs).jacobian(x, out=out, workers=workers)
         if self.is_plain_call(JACOBIAN, x, None, out, workers):
             return self.compute_plain(JACOBIAN, x, None, out)
         return self.evaluate(JACOBIAN, x, None, out, workers)
 
-    def value_and_jacobian(self, x, *, out=None, workers=1):
+    def value_and_jacobian(self, x, *, wrt=None, outputs=None, out=None, workers=1):
         """Value y = F(x) and Jacobian J[i, j] = ∂F_i/∂x_j in one pass.
 
         Parameters
         ----------
         x : array_like, shape (..., n_in)
             Points.
+        wrt, outputs : slice, sequence of int, or mask of bool, optional
+            Inputs by which J is wanted, and the outputs of which y and J are.
         out : tuple of two ndarrays, optional
             (y, J), of shapes (..., n_out) and (..., n_out, n_in), in the network's dtype, with any
             strides; they may not overlap.
@@ -396,7 +503,11 @@ cdef class Program:
         ------
         TypeError, ValueError, MemoryError
             As for a call of the network.
+        IndexError
+            If `wrt` or `outputs` names an input or output that does not exist.
         """
+        if wrt is not None or outputs is not None:
+            return self.part(wrt, outputs).value_and_jacobian(x, out=out, workers=workers)
         if self.is_plain_call(VALUE_AND_JACOBIAN, x, None, out, workers):
             return self.compute_plain(VALUE_AND_JACOBIAN, x, None, out)
         return self.evaluate(VALUE_AND_JACOBIAN, x, None, out, workers)
@@ -472,14 +583,14 @@ cdef class Program:
 
     cdef inline bint is_plain_call(self, operation what, x, v, out, workers) except -1:
         cdef Py_ssize_t n_points
-        if workers is not ONE or self.net.n_layers == 0:
+        if workers is not ONE or not self.is_ready:
             return False
-        if not self.is_plain(x, self.net.layers[0].n_in):
+        if not self.is_plain(x, self.program.n_in):
             return False
         if needs_plan(what) and self.python_plans is None:
             self.prepare_plans()
         if v is not None:
-            if not self.is_plain(v, self.net.layers[0].n_in if what == JVP else self.n_last):
+            if not self.is_plain(v, self.program.n_wrt if what == JVP else self.program.n_out):
                 return False
             if cnp.PyArray_NDIM(<cnp.ndarray>x) != cnp.PyArray_NDIM(<cnp.ndarray>v):
                 return False
@@ -487,7 +598,7 @@ cdef class Program:
                 return False
         if out is not None and not self.is_plain_out(what, x, v, out):
             return False
-        n_points = cnp.PyArray_SIZE(<cnp.ndarray>x) // self.net.layers[0].n_in
+        n_points = cnp.PyArray_SIZE(<cnp.ndarray>x) // self.program.n_in
         return n_points == 1 or 0 < n_points <= PIECE_MULTIPLY_ADDS // self.costs[<int>what]
 
     cdef bint is_plain_out(self, operation what, x, v, out) noexcept:
@@ -503,16 +614,16 @@ cdef class Program:
             and not may_overlap(<cnp.ndarray>y, <cnp.ndarray>J)
         )
 
-    cdef bint is_plain_result(self, bint is_matrix, bint like_input, cnp.ndarray x, v, out) noexcept:
+    cdef bint is_plain_result(self, bint is_matrix, bint by_input, cnp.ndarray x, v, out) noexcept:
         """Whether `out` is an array (..., n_L), (..., n_L, n_0) or (..., n_0) that can be written as it is."""
-        cdef Py_ssize_t n = self.net.layers[0].n_in if is_matrix or like_input else self.n_last
+        cdef Py_ssize_t n = self.program.n_wrt if is_matrix or by_input else self.program.n_out
         cdef int n_leading = cnp.PyArray_NDIM(x) - 1
         return (
             self.is_plain(out, n)
             and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
             and cnp.PyArray_NDIM(<cnp.ndarray>out) == n_leading + 1 + is_matrix
             and same_dimensions(x, <cnp.ndarray>out, n_leading)
-            and (not is_matrix or cnp.PyArray_DIM(<cnp.ndarray>out, n_leading) == self.n_last)
+            and (not is_matrix or cnp.PyArray_DIM(<cnp.ndarray>out, n_leading) == self.program.n_out)
             and not may_overlap(x, <cnp.ndarray>out)
             and (v is None or not may_overlap(<cnp.ndarray>v, <cnp.ndarray>out))
         )
@@ -529,17 +640,17 @@ cdef class Program:
 
     cdef compute_plain(self, operation what, x, v, out):
         """Compute into `out`, or into new arrays where it is None, and return them."""
-        cdef Py_ssize_t n_in = self.net.layers[0].n_in
+        cdef Py_ssize_t n_wrt = self.program.n_wrt, n_out = self.program.n_out
         if what == VALUE_AND_JACOBIAN:
             if out is None:
-                out = self.new_result(x, 1, 0, self.n_last), self.new_result(x, 2, self.n_last, n_in)
+                out = self.new_result(x, 1, 0, n_out), self.new_result(x, 2, n_out, n_wrt)
             self.run_plain(what, x, v, <object>PyTuple_GET_ITEM(out, 0), <object>PyTuple_GET_ITEM(out, 1))
             return out
         if out is None:
             if what == JACOBIAN:
-                out = self.new_result(x, 2, self.n_last, n_in)
+                out = self.new_result(x, 2, n_out, n_wrt)
             else:
-                out = self.new_result(x, 1, 0, n_in if what == VJP else self.n_last)
+                out = self.new_result(x, 1, 0, n_wrt if what == VJP else n_out)
         if what == VALUE:
             self.run_plain(what, x, v, out, None)
         else:
@@ -549,25 +660,26 @@ cdef class Program:
     cdef int run_plain(self, operation what, x, v, value, product) except -1:
         """Compute into `value` and `product`, either of which may be None."""
         cdef call_t call
-        cdef Py_ssize_t nbytes, tile, n_points = cnp.PyArray_SIZE(<cnp.ndarray>x) // self.net.layers[0].n_in
-        cdef const plan_t* plan = &self.point_plan if n_points == 1 else &self.batch_plan
+        cdef Py_ssize_t nbytes, tile, n_points = cnp.PyArray_SIZE(<cnp.ndarray>x) // self.program.n_in
+        cdef const program_t* program = self.program
+        cdef const plan_t* plan = &program.point_plan if n_points == 1 else &program.batch_plan
         cdef Workspace workspace
         set_call(&call, what, x, v)
         if value is not None:
             call.value.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>value)
         if product is not None:
             call.product.data = <char*>cnp.PyArray_DATA(<cnp.ndarray>product)
-        tile = min(n_points, plan.n_points if needs_plan(what) else self.value_tile)
-        nbytes = workspace_nbytes(&self.net, plan, &call, tile, self.is_f64)
+        tile = min(n_points, plan.n_points if needs_plan(what) else program.value_tile)
+        nbytes = workspace_nbytes(program, plan, &call, tile)
         if nbytes <= STACK_NBYTES and tile == n_points:
-            run_tiles_on_stack(&self.net, plan, &call, n_points, self.is_f64)
+            run_tiles_on_stack(program, plan, &call, n_points)
             return 0
         workspace = Workspace(nbytes)
         if self.costs[<int>what] < GIL_MULTIPLY_ADDS // n_points:
-            run_tiles(&self.net, plan, &call, 0, n_points, tile, workspace.data, self.is_f64)
+            run_tiles(program, plan, &call, 0, n_points, tile, workspace.data)
         else:
             with nogil:
-                run_tiles(&self.net, plan, &call, 0, n_points, tile, workspace.data, self.is_f64)
+                run_tiles(program, plan, &call, 0, n_points, tile, workspace.data)
         return 0
 
     # ------------------------------------------------------------ everything else
@@ -579,12 +691,12 @@ cdef class Program:
         self.require_ready()
         if needs_plan(what) and self.python_plans is None:
             self.prepare_plans()
-        n_in, n_out = self.n_in, self.n_out
+        n_wrt, n_out = self.program.n_wrt, self.program.n_out
         n_workers = _arguments.n_workers(workers)
-        x = _arguments.as_points(x, n_in, "x")
+        x = _arguments.as_points(x, self.program.n_in, "x")
         leading = x.shape[:-1]
         if what == JVP or what == VJP:
-            v = _arguments.as_points(v, *((n_in, "v") if what == JVP else (n_out, "w")))
+            v = _arguments.as_points(v, *((n_wrt, "v") if what == JVP else (n_out, "w")))
             leading = _arguments.broadcast_leading(x, v, "v" if what == JVP else "w")
         results = self.results(what, leading, out)
         x = _arguments.contiguous(x, leading, self.dtype, results)
@@ -607,8 +719,8 @@ cdef class Program:
             set_target(&batch.call.product, written[len(written) - 1], n_leading)
 
         n_points = math.prod(leading)
-        batch.plan = &self.point_plan if n_points == 1 else &self.batch_plan
-        tile = batch.plan.n_points if needs_plan(what) else self.value_tile
+        batch.plan = &self.program.point_plan if n_points == 1 else &self.program.batch_plan
+        tile = batch.plan.n_points if needs_plan(what) else self.program.value_tile
         batch.tile = max(1, min(tile, -(-n_points // n_workers)))
         piece = PIECE_MULTIPLY_ADDS // self.costs[<int>what]
         if n_workers > 1:
@@ -622,12 +734,13 @@ cdef class Program:
 
     cdef results(self, operation what, tuple leading, out):
         """The arrays that take the results: those of `out`, checked, or new ones."""
+        n_wrt, n_out = self.program.n_wrt, self.program.n_out
         shapes = {
-            VALUE: [(self.n_out,)],
-            JACOBIAN: [(self.n_out, self.n_in)],
-            VALUE_AND_JACOBIAN: [(self.n_out,), (self.n_out, self.n_in)],
-            JVP: [(self.n_out,)],
-            VJP: [(self.n_in,)],
+            VALUE: [(n_out,)],
+            JACOBIAN: [(n_out, n_wrt)],
+            VALUE_AND_JACOBIAN: [(n_out,), (n_out, n_wrt)],
+            JVP: [(n_out,)],
+            VJP: [(n_wrt,)],
         }[what]
         if out is None:
             # No comprehension: where its list finds no memory, Cython 3.3 releases the item twice.
@@ -660,15 +773,14 @@ cdef class Batch:
 
     def run(self, Py_ssize_t first, Py_ssize_t stop):
         """Compute the points from `first` up to `stop`, tile by tile, without the GIL."""
-        cdef const network_t* net = &self.program.net
-        cdef bint is_f64 = self.program.is_f64
+        cdef const program_t* program = self.program.program
         cdef Workspace workspace
         try:
             workspace = self.idle.pop()
         except IndexError:
-            workspace = Workspace(workspace_nbytes(net, self.plan, &self.call, self.tile, is_f64))
+            workspace = Workspace(workspace_nbytes(program, self.plan, &self.call, self.tile))
         with nogil:
-            run_tiles(net, self.plan, &self.call, first, stop, self.tile, workspace.data, is_f64)
+            run_tiles(program, self.plan, &self.call, first, stop, self.tile, workspace.data)
         self.idle.append(workspace)
 
 

@@ -1,5 +1,6 @@
 from fastjac._engine_blas cimport strides_t
-from fastjac.kernels.api cimport network_t, plan_t
+from fastjac._handle cimport program_t
+from fastjac.kernels.api cimport plan_t
 
 cdef enum operation:
     VALUE, JACOBIAN, VALUE_AND_JACOBIAN, JVP, VJP
@@ -25,10 +26,10 @@ cdef enum:
     STACK_NBYTES = 16384
 
 cdef bint needs_plan(operation what) noexcept nogil
-cdef Py_ssize_t multiply_adds(const network_t* net, const plan_t* plan, operation what) noexcept nogil
-cdef Py_ssize_t workspace_nbytes(const network_t* net, const plan_t* plan, const call_t* call,
-                                 Py_ssize_t n_points, bint is_f64) noexcept nogil
-cdef void run_tiles(const network_t* net, const plan_t* plan, const call_t* call, Py_ssize_t first,
-                    Py_ssize_t stop, Py_ssize_t tile, void* workspace, bint is_f64) noexcept nogil
-cdef void run_tiles_on_stack(const network_t* net, const plan_t* plan, const call_t* call,
-                             Py_ssize_t n_points, bint is_f64) noexcept nogil
+cdef Py_ssize_t multiply_adds(const program_t* program, const plan_t* plan, operation what) noexcept nogil
+cdef Py_ssize_t workspace_nbytes(const program_t* program, const plan_t* plan, const call_t* call,
+                                 Py_ssize_t n_points) noexcept nogil
+cdef void run_tiles(const program_t* program, const plan_t* plan, const call_t* call, Py_ssize_t first,
+                    Py_ssize_t stop, Py_ssize_t tile, void* workspace) noexcept nogil
+cdef void run_tiles_on_stack(const program_t* program, const plan_t* plan, const call_t* call,
+                             Py_ssize_t n_points) noexcept nogil

@@ -5,6 +5,7 @@ import numpy as np
 from fastjac._program import Program
 from fastjac.layer import PICKLE_VERSION, Layer, check_pickle_version
 from fastjac.planning import as_activity, check_order
+from fastjac.selection import Selection
 
 ENGINES = ("auto", "packed", "blas")
 
@@ -102,6 +103,33 @@ class Network(Program):
     def n_params(self):
         """Number of weights and biases."""
         return sum(layer.W.size + (0 if layer.b is None else layer.b.size) for layer in self.layers)
+
+    def select(self, wrt=None, outputs=None):
+        """Some outputs as a function of some inputs: the part of J in those rows and columns.
+
+        Parameters
+        ----------
+        wrt, outputs : slice, sequence of int, or mask of bool, optional
+            Which inputs and outputs; all of them if not given.
+
+        Returns
+        -------
+        Selection
+            Evaluated like a network. Making it packs the first and the last weight again; keep it.
+
+        Raises
+        ------
+        TypeError, ValueError, IndexError
+            If `wrt` or `outputs` does not select inputs or outputs of the network.
+
+        Examples
+        --------
+        >>> import fastjac as fj
+        >>> net = fj.Network([([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], None)])
+        >>> net.select(wrt=[0, 1], outputs=[1]).jacobian([0.0, 0.0, 1.0])
+        array([[2., 4.]])
+        """
+        return Selection(self, wrt, outputs)
 
     def formula(self, symbolic=False):
         """LaTeX of F and of its Jacobian, factor by factor.

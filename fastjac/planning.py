@@ -236,7 +236,7 @@ class Plan:
 
 
 def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", n_lanes=1, activity=None,
-              cost_model=None):
+              n_values=None, cost_model=None):
     """Plan the Jacobian of a network of these widths.
 
     Parameters
@@ -257,6 +257,9 @@ def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", n_lanes
     activity : sequence of float or None, optional
         For each layer, the share of units that are expected to have f' ≠ 0, in (0, 1]; None where the
         engine leaves no unit out, as it is for all layers if not given.
+    n_values : int, optional
+        Elements of the workspace of the value pass, for one point; those of a network of these widths if
+        not given.
     cost_model : CostModel, optional
         What the plan is charged for.
 
@@ -274,7 +277,9 @@ def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", n_lanes
     # `packed` promises a point the same bits alone and in any batch: it has one order for both.
     choices = _choose(widths, batch or engine == "packed", order, activity, cost_model or CostModel())
     steps, slots = _emit(widths, choices, n_lanes, activity)
-    n_elements = n_value_elements(widths, n_lanes) + sum(slots)
+    if n_values is None:
+        n_values = n_value_elements(widths, n_lanes)
+    n_elements = n_values + sum(slots)
     n_points = max(1, TILE_NBYTES // (n_elements * itemsize)) if batch else 1
     return Plan(widths, batch, steps, slots, n_points, n_points * n_elements * itemsize, engine,
                 "float64" if itemsize == 8 else "float32", activity)

@@ -1,0 +1,61 @@
+"""Selection: some outputs of a network as a function of some of its inputs."""
+
+from fastjac._program import Program
+
+
+class Selection(Program):
+    """The outputs `outputs` of a network as a function of its inputs `wrt`, the other inputs being held.
+
+    It is evaluated like a network, at whole points x of n_in inputs. Of
+    J[i, j] = ∂F_i/∂x_j only the rows `outputs` and the columns `wrt` are computed:
+    J[outputs][:, wrt] = D_L[outputs, outputs] W_L[:, outputs]ᵀ ⋯ D_1 W_1[wrt]ᵀ, in the best order for that
+    shape. ``part(x)`` is F(x)[outputs]; directions of ``part.jvp(x, v)`` are (..., n_wrt), weights of
+    ``part.vjp(x, w)`` (..., n_out).
+
+    Parameters
+    ----------
+    network : Network
+        The network; its packed weights are shared.
+    wrt, outputs : slice, sequence of int, or mask of bool, optional
+        Which inputs and outputs; all of them if not given.
+
+    Attributes
+    ----------
+    network : Network
+    wrt, outputs : ndarray of int, or None
+        The indices; None stands for all.
+    n_in, n_wrt, n_out : int
+        Number of inputs of a point, of columns and of rows of J.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        If `wrt` or `outputs` does not select inputs or outputs of the network.
+
+    Notes
+    -----
+    Results agree with those of the network within rounding: the order of the products may be another. The
+    value pass is made for all inputs and outputs, as each hidden unit needs them.
+    """
+
+    __slots__ = ("network", "outputs", "wrt")
+
+    def __init__(self, network, wrt=None, outputs=None):
+        self.wrt, self.outputs = self._select(network, wrt, outputs)
+        self.network = network
+
+    def __repr__(self):
+        if self.dtype is None:
+            return f"<{type(self).__name__} of nothing: __init__ was not called>"
+        return (
+            f"Selection of {self.n_out} outputs by {self.n_wrt} inputs from\n{self.network!r}"
+        )
+
+    def __reduce__(self):
+        return type(self), (self.network, self.wrt, self.outputs)
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
