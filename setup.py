@@ -14,6 +14,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 KERNELS = Path("fastjac/kernels")
+INCLUDE = Path("fastjac/include")
 X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
 
 # No -march=native (the wheel must run elsewhere), no -ffast-math (it changes the floating-point
@@ -53,7 +54,7 @@ def extension(name, depends=()):
         name,
         [name.replace(".", "/") + ".pyx"],
         depends=[str(path) for path in depends],
-        include_dirs=[np.get_include(), str(KERNELS)],
+        include_dirs=[np.get_include(), str(KERNELS), str(INCLUDE)],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
 
@@ -66,7 +67,8 @@ extensions += [
     extension("fastjac._blas"),
     extension("fastjac._engine_blas", kernel_sources),
     extension("fastjac._tiles", kernel_sources),
-    extension("fastjac._program", kernel_sources),
+    extension("fastjac.cython_api", [*kernel_sources, INCLUDE / "fastjac.h"]),
+    extension("fastjac._program", [*kernel_sources, INCLUDE / "fastjac.h"]),
 ]
 
 setup(

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fastjac._config import show_config
+from fastjac._config import get_include, show_config
 from fastjac._version import __version__
 from fastjac.activations import ACTIVATIONS
 from fastjac.layer import Layer
@@ -23,6 +23,7 @@ __all__ = [
     "__version__",
     "from_nnet",
     "from_npz",
+    "get_include",
     "save_npz",
     "show_config",
 ]

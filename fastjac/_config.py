@@ -2,11 +2,22 @@
 
 import os
 import platform
+from pathlib import Path
 
 import numpy as np
 
 from fastjac._arguments import n_cores
 from fastjac._version import __version__
+
+
+def get_include():
+    """Directory of the header ``fastjac.h``, for the include path of a C compiler.
+
+    Returns
+    -------
+    str
+    """
+    return str(Path(__file__).parent / "include")
 
 
 def show_config(mode="print"):

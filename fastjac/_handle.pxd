@@ -8,7 +8,7 @@ ctypedef struct block_t:
 # `net` makes the value pass. `sweep` makes the Jacobian and its products from the derivatives that the
 # value pass leaves; it is `net`, or has only the selected inputs and outputs.
 ctypedef struct program_t:
-    const void* api           # the functions of the C interface, found here by those who hold a handle
+    const void* functions     # fj_functions, which C code finds here
     long n_references
     block_t* blocks           # memory to be freed with it
     program_t* base           # the program whose layers a selection shares, or NULL

@@ -13,6 +13,7 @@ import numpy as np
 cimport cython
 cimport numpy as cnp
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.string cimport memcpy
 
@@ -23,6 +24,7 @@ from fastjac._tiles cimport (
     JACOBIAN, JVP, STACK_NBYTES, VALUE, VALUE_AND_JACOBIAN, VJP, call_t, multiply_adds, needs_plan,
     operation, run_tiles, run_tiles_on_stack, target_t, workspace_nbytes,
 )
+from fastjac.cython_api cimport fj_table
 from fastjac.kernels.api cimport (
     BLAS, DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, PACKED, REVERSE, SOFTMAX, TRANSPOSE, UNIT,
     layer_t, plan_t, step_t,
@@ -32,6 +34,9 @@ from fastjac.kernels.dispatch cimport current_kernels
 from fastjac.activations import ACTIVATIONS
 from fastjac.kernels import dispatch
 from fastjac.planning import TILE_NBYTES, as_activity, make_plan, n_value_elements, padded
+
+cdef extern from "fastjac.h":
+    const char* FJ_CAPSULE_NAME
 
 cnp.import_array()
 
@@ -211,6 +216,7 @@ cdef class Program:
         self.program = new_program()
         if self.program == NULL:
             raise MemoryError(f"no room for {len(layers)} layers")
+        self.program.functions = fj_table()
         self.dtype = dtype
         self.program.is_f64 = dtype == np.float64
         self.typenum = cnp.NPY_DOUBLE if self.program.is_f64 else cnp.NPY_FLOAT
@@ -409,6 +415,28 @@ cdef class Program:
         if self.python_plans is None:
             self.prepare_plans()
         return self.python_plans[n_points > 1]
+
+    # ------------------------------------------------------------ for C
+
+    @property
+    def capsule(self):
+        """The handle `fj_network *` of fastjac/include/fastjac.h in a capsule, which keeps it."""
+        self.require_ready()
+        if self.python_plans is None:
+            self.prepare_plans()
+        retain(self.program)
+        try:
+            return PyCapsule_New(self.program, FJ_CAPSULE_NAME, release_capsule)
+        except BaseException:
+            release(self.program)
+            raise
+
+    @property
+    def ctypes(self):
+        """The C functions for this network, callable through ctypes, cffi and numba: a `CFunctions`."""
+        from fastjac.cfunctions import CFunctions
+
+        return CFunctions(self)
 
     # ------------------------------------------------------------ evaluation
 
@@ -797,6 +825,10 @@ cdef class Workspace:
 
     def __dealloc__(self):
         PyMem_RawFree(self.data)
+
+
+cdef void release_capsule(object capsule) noexcept:
+    release(<program_t*>PyCapsule_GetPointer(capsule, FJ_CAPSULE_NAME))
 
 
 cdef bint may_overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
