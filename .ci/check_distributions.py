@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 SHIPPED = (".py", ".pxd", ".pyi", ".npz", "py.typed")
-TEMPLATES = ("fastjac/export/", "fastjac/kernels/elementary.h")  # C that export_c writes out
+C_FILES = ("fastjac/include/", "fastjac/export/", "fastjac/kernels/elementary.h")  # the last two: what export_c writes
 EXTENSIONS = (".so", ".pyd")
 NOT_IN_SDIST = (".ci/", ".github/", ".gitignore", ".pre-commit-config.yaml")
 
@@ -51,7 +51,7 @@ def check_wheel(path, tree_files):
         f"SIMD builds: got {sorted(compiled & builds)}"
 
     plain = {name for name in names - dist_info if not name.endswith(EXTENSIONS)}
-    expected = {name for name in own_files if name.endswith(SHIPPED) or name.startswith(TEMPLATES)}
+    expected = {name for name in own_files if name.endswith(SHIPPED) or name.startswith(C_FILES)}
     assert plain == expected, (f"not in the wheel: {sorted(expected - plain)}; "
                                f"in the wheel for no reason: {sorted(plain - expected)}")
 

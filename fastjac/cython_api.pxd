@@ -22,12 +22,9 @@ cdef extern from *:
     ctypedef struct fj_network:
         pass
 
-# The handle of a Network or Selection, which lives as long as `net` or as fj_retain says. ImportError if the
-# library has another ABI version than the module was compiled with.
-cdef inline fj_network* fj_network_of(net) except NULL:
-    return fj_network_of_version(net, FJ_ABI_VERSION)
-
-cdef fj_network* fj_network_of_version(net, int abi_version) except NULL
+# The handle of a Network or Selection, which lives as long as `net` or as fj_retain says. The second argument is
+# FJ_ABI_VERSION; ImportError if the library has another one than the module was compiled with.
+cdef fj_network* fj_network_of(net, int abi_version) except NULL
 
 # The table of functions with which a handle begins, `fj_functions` of the header.
 cdef const void* fj_table() noexcept nogil

@@ -64,7 +64,7 @@ cdef const char* fj_status_message(int status) noexcept nogil:
     return status_message(status)
 
 
-cdef fj_network* fj_network_of_version(net, int abi_version) except NULL:
+cdef fj_network* fj_network_of(net, int abi_version) except NULL:
     capsule = net.capsule
     if abi_version != FJ_ABI_VERSION or not PyCapsule_IsValid(capsule, FJ_CAPSULE_NAME):
         raise ImportError(
@@ -76,12 +76,12 @@ cdef fj_network* fj_network_of_version(net, int abi_version) except NULL:
 
 def handle_of(net):
     """The handle of `net` as a number, for as long as `net` lives."""
-    return <uintptr_t>fj_network_of(net)
+    return <uintptr_t>fj_network_of(net, FJ_ABI_VERSION)
 
 
 def workspace_nbytes_of(net, Py_ssize_t n_points):
     """fj_workspace_nbytes for Python."""
-    return fj_workspace_nbytes(fj_network_of(net), n_points)
+    return fj_workspace_nbytes(fj_network_of(net, FJ_ABI_VERSION), n_points)
 
 
 def address_of(str name):

@@ -20,6 +20,8 @@ LAYERS = (
     ("activations", "planning", "_arguments", "_replacing", "_workers"),
     ("_engine_blas",),
     ("_tiles",),
+    ("cython_api",),
+    ("cfunctions",),
     ("_program", "layer"),
     ("_svg",),
     ("_picture",),

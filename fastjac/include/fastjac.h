@@ -226,7 +226,8 @@ static inline size_t fj_workspace_nbytes(const fj_network *net, ptrdiff_t n_poin
  * @param n_x n_in.
  * @param[out] y Its value, n_out numbers.
  * @param n_y n_out.
- * @param work, work_nbytes The workspace, of at least fj_workspace_nbytes(net, 1) bytes.
+ * @param work The workspace.
+ * @param work_nbytes Its size: at least fj_workspace_nbytes(net, 1).
  * @return FJ_OK, FJ_NULL_POINTER, FJ_WRONG_DTYPE, FJ_WRONG_SIZE or FJ_SHORT_WORKSPACE.
  */
 static inline int fj_value_f64(const fj_network *net, const double *x, ptrdiff_t n_x, double *y, ptrdiff_t n_y,
@@ -256,7 +257,8 @@ static inline int fj_value_f32(const fj_network *net, const float *x, ptrdiff_t 
  * @param n_x n_in.
  * @param[out] y Their values, n_points * n_out numbers.
  * @param n_y n_out.
- * @param work, work_nbytes The workspace, of at least fj_workspace_nbytes(net, 1) bytes, better (net, n_points).
+ * @param work The workspace.
+ * @param work_nbytes Its size: at least fj_workspace_nbytes(net, 1), better fj_workspace_nbytes(net, n_points).
  * @return FJ_OK, FJ_NULL_POINTER, FJ_WRONG_DTYPE, FJ_WRONG_SIZE or FJ_SHORT_WORKSPACE.
  */
 static inline int fj_value_points_f64(const fj_network *net, ptrdiff_t n_points, const double *x, ptrdiff_t n_x,
@@ -284,9 +286,12 @@ static inline int fj_value_points_f32(const fj_network *net, ptrdiff_t n_points,
  * @param[in] x A point, n_in numbers.
  * @param n_x n_in.
  * @param[out] J The Jacobian.
- * @param n_rows, n_cols n_out and n_wrt.
- * @param row_stride, col_stride From an element of J to the one below it and to the one right of it.
- * @param work, work_nbytes The workspace, of at least fj_workspace_nbytes(net, 1) bytes.
+ * @param n_rows n_out.
+ * @param n_cols n_wrt.
+ * @param row_stride From an element of J to the one below it.
+ * @param col_stride From an element of J to the one right of it.
+ * @param work The workspace.
+ * @param work_nbytes Its size: at least fj_workspace_nbytes(net, 1).
  * @return FJ_OK, FJ_NULL_POINTER, FJ_WRONG_DTYPE, FJ_WRONG_SIZE or FJ_SHORT_WORKSPACE.
  */
 static inline int fj_jacobian_f64(const fj_network *net, const double *x, ptrdiff_t n_x, double *J,
@@ -319,10 +324,13 @@ static inline int fj_jacobian_f32(const fj_network *net, const float *x, ptrdiff
  * @param[in] x Points, n_points * n_in numbers.
  * @param n_x n_in.
  * @param[out] J The Jacobians.
- * @param n_rows, n_cols n_out and n_wrt.
+ * @param n_rows n_out.
+ * @param n_cols n_wrt.
  * @param point_stride From an element of J to the same one of the next point.
- * @param row_stride, col_stride From an element of J to the one below it and to the one right of it.
- * @param work, work_nbytes The workspace, of at least fj_workspace_nbytes(net, 1) bytes, better (net, n_points).
+ * @param row_stride From an element of J to the one below it.
+ * @param col_stride From an element of J to the one right of it.
+ * @param work The workspace.
+ * @param work_nbytes Its size: at least fj_workspace_nbytes(net, 1), better fj_workspace_nbytes(net, n_points).
  * @return FJ_OK, FJ_NULL_POINTER, FJ_WRONG_DTYPE, FJ_WRONG_SIZE or FJ_SHORT_WORKSPACE.
  */
 static inline int fj_jacobian_points_f64(const fj_network *net, ptrdiff_t n_points, const double *x,
@@ -358,9 +366,12 @@ static inline int fj_jacobian_points_f32(const fj_network *net, ptrdiff_t n_poin
  * @param[out] y Its value, n_out numbers.
  * @param n_y n_out.
  * @param[out] J The Jacobian.
- * @param n_rows, n_cols n_out and n_wrt.
- * @param row_stride, col_stride From an element of J to the one below it and to the one right of it.
- * @param work, work_nbytes The workspace, of at least fj_workspace_nbytes(net, 1) bytes.
+ * @param n_rows n_out.
+ * @param n_cols n_wrt.
+ * @param row_stride From an element of J to the one below it.
+ * @param col_stride From an element of J to the one right of it.
+ * @param work The workspace.
+ * @param work_nbytes Its size: at least fj_workspace_nbytes(net, 1).
  * @return FJ_OK, FJ_NULL_POINTER, FJ_WRONG_DTYPE, FJ_WRONG_SIZE or FJ_SHORT_WORKSPACE.
  */
 static inline int fj_value_and_jacobian_f64(const fj_network *net, const double *x, ptrdiff_t n_x, double *y,
@@ -397,10 +408,13 @@ static inline int fj_value_and_jacobian_f32(const fj_network *net, const float *
  * @param[out] y Their values, n_points * n_out numbers.
  * @param n_y n_out.
  * @param[out] J The Jacobians.
- * @param n_rows, n_cols n_out and n_wrt.
+ * @param n_rows n_out.
+ * @param n_cols n_wrt.
  * @param point_stride From an element of J to the same one of the next point.
- * @param row_stride, col_stride From an element of J to the one below it and to the one right of it.
- * @param work, work_nbytes The workspace, of at least fj_workspace_nbytes(net, 1) bytes, better (net, n_points).
+ * @param row_stride From an element of J to the one below it.
+ * @param col_stride From an element of J to the one right of it.
+ * @param work The workspace.
+ * @param work_nbytes Its size: at least fj_workspace_nbytes(net, 1), better fj_workspace_nbytes(net, n_points).
  * @return FJ_OK, FJ_NULL_POINTER, FJ_WRONG_DTYPE, FJ_WRONG_SIZE or FJ_SHORT_WORKSPACE.
  */
 static inline int fj_value_and_jacobian_points_f64(const fj_network *net, ptrdiff_t n_points, const double *x,
@@ -439,7 +453,8 @@ static inline int fj_value_and_jacobian_points_f32(const fj_network *net, ptrdif
  * @param n_v n_wrt.
  * @param[out] u The product, n_out numbers.
  * @param n_u n_out.
- * @param work, work_nbytes The workspace, of at least fj_workspace_nbytes(net, 1) bytes.
+ * @param work The workspace.
+ * @param work_nbytes Its size: at least fj_workspace_nbytes(net, 1).
  * @return FJ_OK, FJ_NULL_POINTER, FJ_WRONG_DTYPE, FJ_WRONG_SIZE or FJ_SHORT_WORKSPACE.
  */
 static inline int fj_jvp_f64(const fj_network *net, const double *x, ptrdiff_t n_x, const double *v,
@@ -471,7 +486,8 @@ static inline int fj_jvp_f32(const fj_network *net, const float *x, ptrdiff_t n_
  * @param n_v n_wrt.
  * @param[out] u The products, n_points * n_out numbers.
  * @param n_u n_out.
- * @param work, work_nbytes The workspace, of at least fj_workspace_nbytes(net, 1) bytes, better (net, n_points).
+ * @param work The workspace.
+ * @param work_nbytes Its size: at least fj_workspace_nbytes(net, 1), better fj_workspace_nbytes(net, n_points).
  * @return FJ_OK, FJ_NULL_POINTER, FJ_WRONG_DTYPE, FJ_WRONG_SIZE or FJ_SHORT_WORKSPACE.
  */
 static inline int fj_jvp_points_f64(const fj_network *net, ptrdiff_t n_points, const double *x, ptrdiff_t n_x,
@@ -504,7 +520,8 @@ static inline int fj_jvp_points_f32(const fj_network *net, ptrdiff_t n_points, c
  * @param n_w n_out.
  * @param[out] g The product, n_wrt numbers.
  * @param n_g n_wrt.
- * @param work, work_nbytes The workspace, of at least fj_workspace_nbytes(net, 1) bytes.
+ * @param work The workspace.
+ * @param work_nbytes Its size: at least fj_workspace_nbytes(net, 1).
  * @return FJ_OK, FJ_NULL_POINTER, FJ_WRONG_DTYPE, FJ_WRONG_SIZE or FJ_SHORT_WORKSPACE.
  */
 static inline int fj_vjp_f64(const fj_network *net, const double *x, ptrdiff_t n_x, const double *w,
@@ -536,7 +553,8 @@ static inline int fj_vjp_f32(const fj_network *net, const float *x, ptrdiff_t n_
  * @param n_w n_out.
  * @param[out] g The products, n_points * n_wrt numbers.
  * @param n_g n_wrt.
- * @param work, work_nbytes The workspace, of at least fj_workspace_nbytes(net, 1) bytes, better (net, n_points).
+ * @param work The workspace.
+ * @param work_nbytes Its size: at least fj_workspace_nbytes(net, 1), better fj_workspace_nbytes(net, n_points).
  * @return FJ_OK, FJ_NULL_POINTER, FJ_WRONG_DTYPE, FJ_WRONG_SIZE or FJ_SHORT_WORKSPACE.
  */
 static inline int fj_vjp_points_f64(const fj_network *net, ptrdiff_t n_points, const double *x, ptrdiff_t n_x,
