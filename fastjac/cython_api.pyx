@@ -118,7 +118,7 @@ cdef size_t fj_itemsize(const fj_network* net) noexcept nogil:
 cdef size_t fj_workspace_nbytes(const fj_network* net, ptrdiff_t n_points) noexcept nogil:
     cdef const program_t* program = <const program_t*>net
     cdef call_t call
-    cdef Py_ssize_t what, per_point = 0
+    cdef Py_ssize_t what, per_point = 0, tile
     if net == NULL:
         return 0
     # Enough for each operation and, as it is for one point or for many, with either plan.
@@ -128,7 +128,9 @@ cdef size_t fj_workspace_nbytes(const fj_network* net, ptrdiff_t n_points) noexc
         per_point = max(per_point, workspace_nbytes(program, &program.point_plan, &call, 1),
                         workspace_nbytes(program, &program.batch_plan, &call, 1))
     per_point -= ALIGNMENT
-    return ALIGNMENT + per_point * max(1, min(n_points, program.batch_plan.n_points))
+    # No more than the plan's own tile, where one point does not need more.
+    tile = program.batch_plan.n_points * program.batch_plan.n_elements * (8 if program.is_f64 else 4)
+    return ALIGNMENT + per_point * max(1, min(n_points, tile // per_point))
 
 
 # ---------------------------------------------------------------- evaluation

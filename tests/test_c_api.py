@@ -135,6 +135,8 @@ def test_the_workspace_stays_bounded():
     sizes = [net.ctypes.workspace_nbytes(n) for n in (1, 10, 10**4, 10**9)]
     assert sizes[0] < sizes[1] < sizes[2] == sizes[3] < 2**20
     assert net.ctypes.workspace_nbytes(-5) == sizes[0]
+    long = make_network((300, 300), ["tanh"]).ctypes
+    assert long.workspace_nbytes(10**9) == long.workspace_nbytes(1) < 2**20
 
 
 def test_a_block_of_a_larger_matrix(dtype):

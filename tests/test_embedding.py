@@ -150,3 +150,22 @@ def test_cython_module_of_another_version(tmp_path, installed):
         module.n_in_times_n_out(net, newer=1)
     with pytest.raises(ImportError, match="datetime.datetime_CAPI"):
         module.n_in_times_n_out(Impostor(datetime.datetime_CAPI))
+
+
+# ---------------------------------------------------------------- the pages
+
+
+@pytest.mark.parametrize("page", ["c", "cython", "numba"])
+def test_pages_show_the_files(page):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    shown = re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)^```", text, re.M | re.S)
+    assert shown
+    for path, block in shown:
+        assert block == (ROOT / path).read_text(encoding="utf-8"), f"docs/{page}.md: not as in {path}"
+
+
+def test_page_on_c_runs(tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "c.md").read_text(encoding="utf-8")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    exec(re.search(r"^```python\n(.*?)^```", text, re.M | re.S)[1], {})
