@@ -1,4 +1,4 @@
-"""Cases 55 to 61: threads, processes and signals."""
+"""Cases 53 to 63: threads, processes and signals."""
 
 import ctypes
 import multiprocessing
@@ -10,6 +10,7 @@ import sys
 import threading
 import weakref
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -306,3 +307,126 @@ def test_exception_from_outside_ends_a_batch():
     thread.join(timeout=60)
     assert not thread.is_alive()
     assert len(seen) == 1
+
+
+# ---------------------------------------------------------------- calls in odd places
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no interval timers here")
+@pytest.mark.parametrize("engine", ["packed", "blas"])
+def test_case_53_call_from_a_signal_handler(engine):
+    net = make_network((50, 200, 200, 50), ["tanh"], engine=engine)
+    x = random_array((3000, 50))
+    expected, inner = net.jacobian(x), []
+
+    def handle(signum, frame):
+        inner.append(net.value_and_jacobian(x[:4]))
+
+    previous = signal.signal(signal.SIGALRM, handle)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+        while len(inner) < 5:
+            result = net.jacobian(x)
+            assert_same(result, expected)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    for y, J in inner:
+        assert_close((y, J), (net(x[:4]), expected[:4]))
+
+
+def test_case_53_call_from_del():
+    net = make_network((3, 5, 2), ["tanh"])
+    x, seen = np.ones((7, 3)), []
+
+    class Point(list):
+        """Its numbers, and a call when it is dropped, which is in the middle of another call."""
+
+        def __del__(self):
+            seen.append(net.jacobian(x))
+
+    expected = net.jacobian(x)
+    result = net.jacobian([Point(row) for row in x.tolist()])
+    assert_same(result, expected)
+    assert len(seen) == 7
+    for J in seen:
+        assert_same(J, expected)
+
+
+def resident_nbytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_case_56_ten_thousand_short_threads(workers):
+    net = make_network((20, 100, 20), ["tanh"])
+    x = random_array((30, 20))
+    expected, wrong = net.jacobian(x), []
+
+    def work():
+        if not np.array_equal(net.jacobian(x, workers=workers), expected):
+            wrong.append(1)
+
+    def run(n_threads):
+        for _ in range(n_threads // 10):
+            threads = [threading.Thread(target=work) for _ in range(10)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+    run(500)
+    before = resident_nbytes()
+    run(10_000)
+    # A workspace is 200 KB: one in a hundred threads that kept it would be 20 MB.
+    assert resident_nbytes() - before < 5_000_000
+    assert not wrong
+
+
+@pytest.mark.parametrize("call", ["net.jacobian(x)", "net.jacobian(x, workers=2)", "net.jacobian(x, wrt=[0])"])
+def test_case_62_shutdown_with_a_running_daemon_thread(call):
+    code = f"""
+import threading, time
+import numpy as np
+import fastjac as fj
+net = fj.Network([fj.Layer(np.ones((50, 300)), None, "tanh"), fj.Layer(np.ones((300, 50)))])
+x = np.ones((500, 50))
+started = threading.Event()
+
+def work():
+    while True:
+        {call}
+        started.set()
+
+threading.Thread(target=work, daemon=True).start()
+started.wait()
+time.sleep(0.05)
+print("done")
+"""
+    for _ in range(3):
+        assert run_python(code) == "done\n"
+
+
+def test_case_63_subinterpreter():
+    code = """
+import importlib.util
+import fastjac
+name = next(name for name in ("_interpreters", "_xxsubinterpreters") if importlib.util.find_spec(name))
+interpreters = importlib.import_module(name)
+inside = interpreters.create()
+text = '''
+import warnings
+warnings.simplefilter("ignore")
+try:
+    import fastjac
+except ImportError as error:
+    print("ImportError", flush=True)
+'''
+failure = interpreters.run_string(inside, text)
+assert failure is None, failure
+interpreters.destroy(inside)
+net = fastjac.Network([([[2.0]], None)])
+print(net.jacobian([1.0]))
+"""
+    assert run_python(code) == "ImportError\n[[2.]]\n"
