@@ -68,7 +68,8 @@ extensions += [
     extension("fastjac._engine_blas", kernel_sources),
     extension("fastjac._tiles", kernel_sources),
     extension("fastjac.cython_api", [*kernel_sources, INCLUDE / "fastjac.h"]),
-    extension("fastjac._program", [*kernel_sources, INCLUDE / "fastjac.h"]),
+    extension("fastjac._packed", [*kernel_sources, INCLUDE / "fastjac.h"]),
+    extension("fastjac._program", kernel_sources),
 ]
 
 setup(

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from support import OPERANDS, assert_close, assert_same, make_mixed, make_network, parts, random_array, run_python
 
-from fastjac import _program, _workers
+from fastjac import _packed, _workers
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
@@ -216,7 +216,7 @@ def test_first_jacobian_in_many_threads_at_once(monkeypatch, workers):
     # Every thread is held up while it makes the plan, so that all of them come to make one.
     n_threads = 6
     barrier = threading.Barrier(n_threads)
-    make_plan = _program.make_plan
+    make_plan = _packed.make_plan
 
     def slow_make_plan(*arguments, **keywords):
         if keywords["batch"]:
@@ -226,7 +226,7 @@ def test_first_jacobian_in_many_threads_at_once(monkeypatch, workers):
     net = make_mixed()
     x = random_array((300, net.n_in))
     expected = make_mixed().jacobian(x)
-    monkeypatch.setattr(_program, "make_plan", slow_make_plan)
+    monkeypatch.setattr(_packed, "make_plan", slow_make_plan)
     results, plans = [None] * n_threads, [None] * n_threads
 
     def work(i):

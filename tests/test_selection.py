@@ -107,12 +107,12 @@ def test_a_selection_outlives_its_network():
 
 
 def test_choices_are_kept(monkeypatch):
-    from fastjac import _program
+    from fastjac import _packed
 
     net = make_network((5, 9, 4), ["tanh"])
     made = []
-    make_plan = _program.make_plan
-    monkeypatch.setattr(_program, "make_plan", lambda *args, **options: made.append(1) or make_plan(*args, **options))
+    make_plan = _packed.make_plan
+    monkeypatch.setattr(_packed, "make_plan", lambda *args, **options: made.append(1) or make_plan(*args, **options))
     for _ in range(3):
         net.jacobian(np.ones(5), wrt=[0, 1])
         net.jacobian(np.ones(5), wrt=slice(0, 2))
