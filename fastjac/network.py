@@ -131,6 +131,91 @@ class Network(Program):
         """
         return Selection(self, wrt, outputs)
 
+    def propagate_covariance(self, x, P, Q=None):
+        """J P Jᵀ + Q, the covariance of F(x) to first order where P is that of x; J is J_F(x).
+
+        Parameters
+        ----------
+        x : array_like, shape (..., n_in)
+        P : array_like, shape (..., n_in, n_in)
+            Symmetric: one matrix for all points or one for each. Of its product only what lies on and below the
+            diagonal is computed.
+        Q : array_like, shape (..., n_out, n_out), optional
+            What is added, such as the covariance of noise; zero if not given.
+
+        Returns
+        -------
+        ndarray, shape (..., n_out, n_out)
+            In the network's dtype, in units of output i times units of output j. The leading dimensions of x, P
+            and Q broadcast. J P Jᵀ is exactly symmetric.
+
+        Raises
+        ------
+        TypeError
+            If an argument is not real.
+        ValueError
+            If a shape does not fit.
+
+        Notes
+        -----
+        J of a batch is never formed: beside the result there is the memory of a tile of points. Where a layer s
+        is so narrow that it costs fewer multiply-adds, J = B C with Jacobians of the layers on both sides of it,
+        and B (C P Cᵀ) Bᵀ is computed. No product is large enough for BLAS to start threads.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastjac as fj
+        >>> net = fj.Network([([[1.0, 2.0], [0.0, 1.0]],)])
+        >>> net.propagate_covariance([0.0, 0.0], np.diag([1.0, 4.0]), Q=0.5 * np.eye(2))
+        array([[1.5, 2. ],
+               [2. , 8.5]])
+        """
+        from fastjac import products
+
+        return products.propagate_covariance(self, x, P, Q)
+
+    def fisher(self, x, precision=None):
+        """JᵀC⁻¹J, the Fisher information of the inputs from outputs with normal noise of covariance C.
+
+        Without `precision` it is JᵀJ, the Gram matrix of J and the Gauss–Newton approximation of the Hessian of
+        ½‖F(x) − y‖².
+
+        Parameters
+        ----------
+        x : array_like, shape (..., n_in)
+        precision : array_like, shape (n_out,) or (..., n_out, n_out), optional
+            C⁻¹: its diagonal where noise is independent, or symmetric matrices, one for all points or one for
+            each. The identity if not given.
+
+        Returns
+        -------
+        ndarray, shape (..., n_in, n_in)
+            In the network's dtype, exactly symmetric.
+
+        Raises
+        ------
+        TypeError
+            If an argument is not real.
+        ValueError
+            If a shape does not fit.
+
+        Notes
+        -----
+        As `propagate_covariance`: J of a batch is never formed, and a narrow layer is made use of.
+
+        Examples
+        --------
+        >>> import fastjac as fj
+        >>> net = fj.Network([([[1.0, 2.0], [0.0, 1.0]],)])
+        >>> net.fisher([0.0, 0.0], precision=[1.0, 0.25])
+        array([[2.  , 0.5 ],
+               [0.5 , 0.25]])
+        """
+        from fastjac import products
+
+        return products.fisher(self, x, precision)
+
     def formula(self, symbolic=False):
         """LaTeX of F and of its Jacobian, factor by factor.
 

@@ -44,6 +44,18 @@ class Selection(Program):
         self.wrt, self.outputs = self._select(network, wrt, outputs)
         self.network = network
 
+    def propagate_covariance(self, x, P, Q=None):
+        """J P Jᵀ + Q with P (..., n_wrt, n_wrt) and Q (..., n_out, n_out), see `Network.propagate_covariance`."""
+        from fastjac import products
+
+        return products.propagate_covariance(self, x, P, Q)
+
+    def fisher(self, x, precision=None):
+        """JᵀC⁻¹J (..., n_wrt, n_wrt) for a precision C⁻¹ of the n_out outputs, see `Network.fisher`."""
+        from fastjac import products
+
+        return products.fisher(self, x, precision)
+
     def __repr__(self):
         if self.dtype is None:
             return f"<{type(self).__name__} of nothing: __init__ was not called>"

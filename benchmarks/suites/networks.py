@@ -12,6 +12,7 @@ SHAPES = {
     "wide": ((64, 512, 512, 64), "tanh"),
     "cosmo": ((6, 512, 512, 512, 512, 420), "tanh"),
     "autoencoder": ((784, 256, 64, 256, 784), "tanh"),
+    "bottleneck": ((784, 256, 16, 256, 784), "tanh"),
 }
 
 NUMPY = {  # h -> f(h), f'(h)
