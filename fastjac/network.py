@@ -296,10 +296,13 @@ class Network(Program):
         """
         from fastjac.export.c import export_c
 
-        net = self
-        if dtype is not None and _as_dtype(dtype, self.layers) != self.dtype:
-            net = Network(self.layers, dtype=dtype, engine=self.engine, order=self.order, activity=self.activity)
-        export_c(net, path, name, functions)
+        export_c(self._in_dtype(dtype), path, name, functions)
+
+    def _in_dtype(self, dtype):
+        """The network in a dtype, or itself if that is None or its own."""
+        if dtype is None or _as_dtype(dtype, self.layers) == self.dtype:
+            return self
+        return Network(self.layers, dtype=dtype, engine=self.engine, order=self.order, activity=self.activity)
 
     def __repr__(self):
         if self.dtype is None:

@@ -56,12 +56,22 @@ class Selection(Program):
 
         return products.fisher(self, x, precision)
 
+    def export_c(self, path, name="net", dtype=None,
+                 functions=("value", "jacobian", "value_and_jacobian", "jvp", "vjp")):
+        """Write the selected outputs and the selected part of J as one C99 file, see `Network.export_c`.
+
+        A point has n_in numbers, J is (n_out, n_wrt). CasADi finds the derivatives only if no inputs are
+        selected, as it asks for those by all of them.
+        """
+        from fastjac.export.c import export_c
+
+        network = self.network._in_dtype(dtype)
+        export_c(self if network is self.network else Selection(network, self.wrt, self.outputs), path, name, functions)
+
     def __repr__(self):
         if self.dtype is None:
             return f"<{type(self).__name__} of nothing: __init__ was not called>"
-        return (
-            f"Selection of {self.n_out} outputs by {self.n_wrt} inputs from\n{self.network!r}"
-        )
+        return f"Selection of {self.n_out} outputs by {self.n_wrt} inputs from\n{self.network!r}"
 
     def __reduce__(self):
         return type(self), (self.network, self.wrt, self.outputs)

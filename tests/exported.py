@@ -39,7 +39,8 @@ class Exported:
 
     def __init__(self, net, library, name="net", dtype=None):
         self.library, self.name = ctypes.CDLL(str(library)), name
-        self.n_in, self.n_out, self.dtype = net.n_in, net.n_out, np.dtype(dtype or net.dtype)
+        self.n_in, self.n_wrt, self.n_out = net.n_in, net.n_wrt, net.n_out
+        self.dtype = np.dtype(dtype or net.dtype)
         self.n_work = int(re.search(r"#define \w+_N_WORK (\d+)", (library.parent / f"{name}.h").read_text())[1])
 
     def call(self, function, inputs, shapes, *more):
@@ -64,16 +65,16 @@ class Exported:
         return self.each("value", [x], self.n_out)
 
     def jacobian(self, x):
-        return self.each("jacobian", [x], (self.n_out, self.n_in))
+        return self.each("jacobian", [x], (self.n_out, self.n_wrt))
 
     def value_and_jacobian(self, x):
-        return self.each("value_and_jacobian", [x], self.n_out, (self.n_out, self.n_in))
+        return self.each("value_and_jacobian", [x], self.n_out, (self.n_out, self.n_wrt))
 
     def jvp(self, x, v):
         return self.each("jvp", [x, v], self.n_out)
 
     def vjp(self, x, w):
-        return self.each("vjp", [x, w], self.n_in)
+        return self.each("vjp", [x, w], self.n_wrt)
 
 
 def export(folder, net, name="net", compiler="gcc", flags=FAST, **options):

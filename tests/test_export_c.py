@@ -209,6 +209,42 @@ def test_any_vector_length(flags, dtype, compiler, tmp_path):
     assert_close(exported.vjp(x, np.ones((4, 9))), net.vjp(x, np.ones((4, 9))))
 
 
+SELECTIONS = {
+    "diagonal": ((7, 20, 9), ["silu", "tanh"], {"wrt": [5, 0, 2], "outputs": [8, 1]}),
+    "identity": ((7, 20, 9), ["relu", "identity"], {"outputs": slice(3, None)}),
+    "softmax": ((7, 20, 9), ["relu", "softmax"], {"wrt": slice(0, 2), "outputs": [0, 0, 4]}),
+    "log_softmax": ((7, 9), ["log_softmax"], {"outputs": slice(None, None, -1)}),
+    "one layer": ((7, 9), ["tanh"], {"wrt": [1], "outputs": [2]}),
+    "columns": ((30, 20, 9, 20, 30), ["relu"], {"wrt": slice(4, 28)}),
+    "many": ((2, 3, 2), ["tanh"], {"wrt": [0, 1] * 30, "outputs": [1, 0] * 40}),
+}
+
+
+@needs_gcc
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_selections(dtype, tmp_path):
+    parts = {name.replace(" ", "_"): make_network(widths, activations, dtype).select(**choice)
+             for name, (widths, activations, choice) in SELECTIONS.items()}
+    for name, part in parts.items():
+        part.export_c(tmp_path / f"{name}.c", name=name)
+    library = compile_library(tmp_path, [tmp_path / f"{name}.c" for name in parts])
+    for name, part in parts.items():
+        exported, x = Exported(part, library, name), random_array((4, part.n_in), dtype)
+        v, w = random_array((4, part.n_wrt), dtype), random_array((4, part.n_out), dtype)
+        assert_close((exported(x), exported.jacobian(x)), part.value_and_jacobian(x))
+        assert_close(exported.value_and_jacobian(x), part.value_and_jacobian(x))
+        assert_close((exported.jvp(x, v), exported.vjp(x, w)), (part.jvp(x, v), part.vjp(x, w)))
+        assert ("jac_" in (tmp_path / f"{name}.c").read_text()) == (part.wrt is None)
+
+
+@needs_gcc
+def test_selection_in_another_dtype(tmp_path):
+    part = make_network((7, 20, 9), ["tanh"]).select([1, 2], [3])
+    exported = export(tmp_path, part, dtype="float32")
+    x = random_array((4, 7), "float32")
+    assert_close(exported.jacobian(x), part.jacobian(x).astype("float32"))
+
+
 @needs_gcc
 @pytest.mark.parametrize("order", ["forward", "reverse"])
 @pytest.mark.parametrize("strides", [(1, 7), (40, 1), (2, 30), (-5, -1)], ids=str)

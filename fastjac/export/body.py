@@ -1,5 +1,7 @@
 """The functions that run through the layers: the value pass, the chain in the order of the plan, J v and w^T J."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from fastjac.export.tables import Products, Tables, literal
@@ -56,8 +58,17 @@ class Body:
             if model.kind(k) != "unit":
                 lines.append(self.activate(k))
             a = model.row(k)
+        if model.gathers:
+            lines.append("    /* the derivatives at the selected outputs */")
+            lines.append(self.gather(model.at(f"D{model.n_layers}"), model.at("D_OUTPUTS")))
+            if n_padding := model.padded(model.n_out) - model.n_out:
+                lines.append(f"    memset({model.at('D_OUTPUTS')} + {model.n_out}, 0, {n_padding} * sizeof *work);")
         return self.function("forward", f"const {model.real} *restrict x, {model.real} *restrict work", lines,
                              "The value of every layer in turn; leaves that of the last, and f' of all.")
+
+    def gather(self, source, out):
+        """The line that takes the selected outputs of a row."""
+        return self.call("gather", self.model.n_out, self.tables.outputs(), source, out)
 
     def function(self, name, arguments, lines, comment):
         name = f"{self.model.name}_{name}"
@@ -67,16 +78,19 @@ class Body:
 
     def apply(self, k, n_rows, block, forward=False):
         """Lines that multiply the rows of a block by the matrix of a softmax, if layer k is one."""
-        kind, n = self.model.kind(k), self.model.layers[k].n_out
+        kind = self.model.kind(k)
         if kind in ("unit", "diagonal"):
             return []
+        n = self.model.layers[k].n_out
         if kind == "log_softmax":
             kind += "_forward" if forward else "_reverse"
         return [self.call(f"apply_{kind}", n_rows, n, self.model.padded(n), self.model.at(f"D{k + 1}"), block)]
 
     def derivative(self, k):
         """The derivatives of layer k if they are one number for each unit, else NULL."""
-        return self.model.at(f"D{k + 1}") if k >= 0 and self.model.kind(k) == "diagonal" else "NULL"
+        if k < 0 or self.model.kind(k) != "diagonal":
+            return "NULL"
+        return self.model.at("D_OUTPUTS" if k == self.model.n_layers - 1 and self.model.gathers else f"D{k + 1}")
 
     def chain(self):
         """The steps of the plan. A block that a reverse step will take is made scaled by that step's derivative."""
@@ -109,10 +123,10 @@ class Body:
             lines = self.form(step, scale, out)
         elif step.kind == "reverse":
             lines = self.multiply(step, (step.n_rows, step.n_inner, n_cols), model.at(f"BLOCK_{step.left}"),
-                                  self.tables.Wt(k), scale, out)
+                                  self.tables.of_chain(k, transposed=True), scale, out)
         elif step.kind == "forward":
             lines = self.multiply(step, (step.n_rows, step.n_inner, n_cols), model.at(f"BLOCK_{step.right}"),
-                                  self.tables.W(k), self.derivative(k), out)
+                                  self.tables.of_chain(k), self.derivative(k), out)
             lines += self.apply(k, n_rows, out, forward=True)
         else:
             lines = self.meet(step, scale, out)
@@ -124,11 +138,12 @@ class Body:
         n_rows, n_cols = model.shape(step)
         ld, kind = model.padded(n_cols), model.kind(k)
         if step.out_transposed:
-            lines = [self.call("scale", n_rows, ld, self.tables.W(k), "NULL", self.derivative(k), out)]
+            lines = [self.call("scale", n_rows, ld, self.tables.of_chain(k), "NULL", self.derivative(k), out)]
             return lines + self.apply(k, n_rows, out, forward=True)
+        Wt = self.tables.of_chain(k, transposed=True)
         if kind in ("unit", "diagonal"):
-            return [self.call("scale", n_rows, ld, self.tables.Wt(k), self.derivative(k), scale, out)]
-        lines = [self.call(f"form_{kind}", n_rows, ld, self.tables.Wt(k), model.at(f"D{k + 1}"), out)]
+            return [self.call("scale", n_rows, ld, Wt, self.derivative(k), scale, out)]
+        lines = [self.call(f"form_{kind}", n_rows, ld, Wt, model.at(f"D{k + 1}"), out)]
         if scale != "NULL":
             lines.append(self.call("scale", n_rows, ld, out, "NULL", scale, out))
         return lines
@@ -166,11 +181,10 @@ class Body:
     def push(self):
         """u = J v."""
         model, lines, T = self.model, [], "v"
-        for k, layer in enumerate(model.layers):
+        for k, (n_in, n_out) in enumerate(pairwise(model.plan.widths)):
             scale = self.derivative(k)
-            strides = (layer.n_in, 1)
-            name = self.products.product(1, layer.n_in, layer.n_out, scaled=scale != "NULL", strides=strides)
-            arguments = [T, self.tables.W(k), *([scale] * (scale != "NULL")), model.row(k)]
+            name = self.products.product(1, n_in, n_out, scaled=scale != "NULL", strides=(n_in, 1))
+            arguments = [T, self.tables.of_chain(k), *([scale] * (scale != "NULL")), model.row(k)]
             lines.append(f"    {name}({', '.join(arguments)});")
             lines += self.apply(k, 1, model.row(k), forward=True)
             T = model.row(k)
@@ -179,16 +193,15 @@ class Body:
 
     def pull(self):
         """g = w^T J."""
-        model, last = self.model, self.model.n_layers - 1
+        model, last = self.model, len(self.model.plan.widths) - 2
         R = model.row(last)
         lines = [self.call("scale", 1, model.n_out, "w", "NULL", self.derivative(last), R)]
         lines += self.apply(last, 1, R)
         for k in range(last, -1, -1):
-            layer, scale = model.layers[k], self.derivative(k - 1)
-            strides = (layer.n_out, 1)
-            name = self.products.product(1, layer.n_out, layer.n_in, scaled=scale != "NULL", strides=strides)
+            (n_in, n_out), scale = model.plan.widths[k : k + 2], self.derivative(k - 1)
+            name = self.products.product(1, n_out, n_in, scaled=scale != "NULL", strides=(n_out, 1))
             out = model.row(k + 1)
-            arguments = [R, self.tables.Wt(k), *([scale] * (scale != "NULL")), out]
+            arguments = [R, self.tables.of_chain(k, transposed=True), *([scale] * (scale != "NULL")), out]
             lines.append(f"    {name}({', '.join(arguments)});")
             if k > 0:
                 lines += self.apply(k - 1, 1, out)

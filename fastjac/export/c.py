@@ -40,7 +40,7 @@ def export_c(net, path, name, functions):
 # Name -> (arguments, results, what it does); {J} and its relatives are filled in for each network.
 SIGNATURES = {
     "value": (["x"], ["y"], "y = F(x)."),
-    "jacobian": (["x"], ["J"], "J of F at x, row-major: J[i*{n_in} + j] is the derivative of y[i] by x[j]."),
+    "jacobian": (["x"], ["J"], "J of F at x, row-major: J[i*{n_wrt} + j] is the derivative of y[i] by {column}."),
     "jacobian_strided": (
         ["x"], ["J", "row_stride", "column_stride"],
         "The same with J[i*row_stride + j*column_stride]; (1, {n_out}) is column-major."),
@@ -77,18 +77,18 @@ def definition(model, body, function):
 
     lines = [f"    {name}_forward(x, work);"]
     if kind in ("value", "value_and_jacobian"):
-        lines.append(copied(model.n_out, last, "y"))
+        lines.append(body.gather(last, "y") if model.outputs is not None else copied(model.n_out, last, "y"))
     if kind in ("jacobian", "value_and_jacobian"):
-        n_rows, n_cols = (model.n_in, model.n_out) if model.result_is_transposed else (model.n_out, model.n_in)
-        strides = ["row_stride", "column_stride"] if "strided" in function else [f"{upper}_N_IN", "1"]
+        n_rows, n_cols = (model.n_wrt, model.n_out) if model.result_is_transposed else (model.n_out, model.n_wrt)
+        strides = ["row_stride", "column_stride"] if "strided" in function else [f"{upper}_N_WRT", "1"]
         if model.result_is_transposed:
             strides.reverse()
         lines.append(f"    {name}_chain(work);")
         lines.append(body.call("deliver", n_rows, n_cols, model.padded(n_cols), model.at("RESULT"), "J", *strides))
     if kind == "jvp":
-        lines += [f"    {name}_push(v, work);", copied(model.n_out, last, "u")]
+        lines += [f"    {name}_push(v, work);", copied(model.n_out, model.row(len(model.plan.widths) - 2), "u")]
     if kind == "vjp":
-        lines += [f"    {name}_pull(w, work);", copied(model.n_in, model.row(1), "g")]
+        lines += [f"    {name}_pull(w, work);", copied(model.n_wrt, model.row(1), "g")]
     return "\n".join([head(model, function), "{", *lines, "}"]) + "\n"
 
 
@@ -101,8 +101,13 @@ def description(model):
     parts = [str(model.n_in)] + [f"{layer.n_out} {layer.activation}" for layer in model.layers]
     n_value = sum(layer.W.size for layer in model.layers)
     plan = model.plan
+    selected = [
+        f"selected {name}: {shortened(', '.join(map(str, indices)))}"
+        for name, indices in (("inputs", model.wrt), ("outputs", model.outputs)) if indices is not None
+    ]
     return [
         shortened(" - ".join(parts)) + f", {model.real}",
+        *selected,
         f"J = {shortened(plan.bracketing)} with A_k = D_k W_k^T",
         f"multiply-adds: {n_value:,} for the value, {plan.multiply_adds:,} more for J",
     ]
@@ -120,7 +125,7 @@ def source(model):
         runs.append(body.pull())
     public = [definition(model, body, function) for function in public_names(model)]
     for_casadi = casadi.symbols(model)
-    in_products = {"list_active", "deliver", "scale"}
+    in_products = {"list_active", "deliver", "scale", "gather"}
     matrix = [model.write.closure({"multiply"}), model.write.closure(body.templates & in_products)]
     offsets = ",\n".join(f"    {model.upper}_{place} = {offset}" for place, offset in model.offsets.items())
     comment = "\n".join(f" *   {line}" for line in description(model))
@@ -174,12 +179,14 @@ def rule(title):
 
 def header(model):
     """The header."""
-    upper, sizes = model.upper, {"n_in": model.n_in, "n_out": model.n_out}
+    upper = model.upper
+    sizes = {"n_wrt": model.n_wrt, "n_out": model.n_out,
+             "column": "x[j]" if model.wrt is None else "the j-th selected input"}
     comment = "\n".join(f" *   {line}" for line in description(model))
     about = {
-        "x": f"{model.n_in} inputs", "v": f"{model.n_in} numbers", "w": f"{model.n_out} numbers",
-        "y": f"{model.n_out} outputs", "J": f"{model.n_out} x {model.n_in} numbers",
-        "u": f"{model.n_out} numbers", "g": f"{model.n_in} numbers",
+        "x": f"{model.n_in} inputs", "v": f"{model.n_wrt} numbers", "w": f"{model.n_out} numbers",
+        "y": f"{model.n_out} outputs", "J": f"{model.n_out} x {model.n_wrt} numbers",
+        "u": f"{model.n_out} numbers", "g": f"{model.n_wrt} numbers",
         "row_stride": "numbers from J[i, j] to J[i + 1, j]", "column_stride": "numbers from J[i, j] to J[i, j + 1]",
     }
     functions = []
@@ -201,6 +208,8 @@ def header(model):
         "#include <stddef.h>\n",
         "/** Inputs. */",
         f"#define {upper}_N_IN {model.n_in}",
+        "/** Inputs by which J is: its columns. */",
+        f"#define {upper}_N_WRT {model.n_wrt}",
         "/** Outputs. */",
         f"#define {upper}_N_OUT {model.n_out}",
         "/** Numbers in the workspace. */",

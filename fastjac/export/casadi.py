@@ -16,12 +16,16 @@ SEED = {"jvp": 2, "vjp": 2}
 
 
 def symbols(model):
-    """The text, empty if the value is not among the functions: CasADi cannot do without it."""
+    """The text, empty if the value is not among the functions: CasADi cannot do without it.
+
+    Where only some inputs are selected, the value stands alone: CasADi wants derivatives by all.
+    """
+    functions = model.functions if model.wrt is None else ("value",)
     if "value" not in model.functions:
         return ""
     texts = [PRELUDE.format(up=model.upper)]
     shapes = {"x": (model.n_in, 1), "y": (model.n_out, 1)}
-    if "jacobian" in model.functions:
+    if "jacobian" in functions:
         shapes["J"] = model.n_out, model.n_in
     for key, shape in shapes.items():
         texts.append(f"static const long long int {model.name}_sparsity_{key}[3] = {{{shape[0]}, {shape[1]}, 1}};")
@@ -30,7 +34,7 @@ def symbols(model):
     if model.real == "float":
         texts.append(CONVERSIONS.format(n=model.name))
     for function, names in SYMBOLS.items():
-        if function in model.functions:
+        if function in functions:
             texts.append(_symbol(model, function, *names))
     return "\n".join(texts)
 

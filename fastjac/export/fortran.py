@@ -13,9 +13,10 @@ def module(model, signatures, names):
         "    implicit none",
         "    private :: c_double, c_float, c_ptrdiff_t",
         "",
-        "    !> Kind of all numbers; inputs; outputs; numbers in the workspace.",
+        "    !> Kind of all numbers; inputs; those by which J is; outputs; numbers in the workspace.",
         f"    integer, parameter :: {model.name}_kind = {kind}",
         f"    integer, parameter :: {model.name}_n_in = {model.n_in}",
+        f"    integer, parameter :: {model.name}_n_wrt = {model.n_wrt}",
         f"    integer, parameter :: {model.name}_n_out = {model.n_out}",
         f"    integer, parameter :: {model.name}_n_work = {model.n_work}",
         "",
@@ -23,7 +24,8 @@ def module(model, signatures, names):
     ]
     for name in names:
         inputs, outputs, text = signatures[name]
-        text = text.format(n_in=model.n_in, n_out=model.n_out)
+        text = text.format(n_wrt=model.n_wrt, n_out=model.n_out,
+                           column="x[j]" if model.wrt is None else "the j-th selected input")
         arguments = [*inputs, *outputs, "work"]
         lines += [
             f"        !> {text}",
@@ -53,7 +55,7 @@ TANGENT = """
         real({n}_kind), intent(in) :: x({n}_n_in)
         real({n}_kind), intent(out) :: y({n}_n_out)
         integer, intent(in) :: ldj
-        real({n}_kind), intent(inout) :: J(ldj, {n}_n_in)
+        real({n}_kind), intent(inout) :: J(ldj, {n}_n_wrt)
         real({n}_kind), intent(inout) :: work({n}_n_work)
         call {n}_value_and_jacobian_strided(x, y, J, 1_c_ptrdiff_t, int(ldj, c_ptrdiff_t), work)
     end subroutine"""

@@ -21,7 +21,9 @@ class Model:
         self.source, self.header = f"{stem}.c", f"{stem}.h"
         self.real = "double" if net.dtype == np.float64 else "float"
         self.layers, self.widths, self.plan = net.layers, net.widths, net.plan()
-        self.n_in, self.n_out, self.n_layers = net.n_in, net.n_out, len(net.layers)
+        self.n_in, self.n_wrt, self.n_out, self.n_layers = net.n_in, net.n_wrt, net.n_out, len(net.layers)
+        # The inputs by which J is, and the outputs, where only some are selected.
+        self.wrt, self.outputs = getattr(net, "wrt", None), getattr(net, "outputs", None)
         self.write = Writer(name, self.real)
         self.lay_out()
 
@@ -38,8 +40,34 @@ class Model:
 
     def kind(self, k):
         """How the derivative of layer k acts: "unit", "diagonal", "softmax" or "log_softmax"."""
-        activation = self.layers[k].activation
+        activation = self.layers[k].activation if k < self.n_layers else "identity"
         return "unit" if activation == "identity" else ACTIVATIONS[activation].kind
+
+    @property
+    def picks(self):
+        """Whether the chain has one factor more than layers, which picks outputs of a softmax."""
+        return len(self.plan.widths) - 1 > self.n_layers
+
+    @property
+    def gathers(self):
+        """Whether the derivatives of the last layer are wanted at some outputs only."""
+        return self.outputs is not None and self.kind(self.n_layers - 1) == "diagonal"
+
+    def is_part(self, k):
+        """Whether factor k of the chain has a weight of its own: some rows or columns of the layer's, or picks."""
+        first, last = k == 0 and self.wrt is not None, k >= self.n_layers - 1 and self.outputs is not None
+        return first or (last and not (self.picks and k < self.n_layers))
+
+    def weight(self, k):
+        """W of factor k of the chain."""
+        if k == self.n_layers:
+            return np.eye(self.layers[-1].n_out)[:, self.outputs]
+        W = self.layers[k].W
+        if k == 0 and self.wrt is not None:
+            W = W[self.wrt]
+        if k == self.n_layers - 1 and self.outputs is not None and not self.picks:
+            W = W[:, self.outputs]
+        return W
 
     @cached_property
     def steps(self):
@@ -64,7 +92,10 @@ class Model:
             if self.kind(k) != "unit":
                 self.offsets[f"D{k + 1}"] = end
                 end += self.padded(layer.n_out)
-        widest = max(map(self.padded, self.widths))
+        if self.gathers:
+            self.offsets["D_OUTPUTS"] = end
+            end += self.padded(self.n_out)
+        widest = max(map(self.padded, (*self.widths, *self.plan.widths)))
         for row in ("ROW_A", "ROW_B"):
             self.offsets[row] = end
             end += widest

@@ -132,9 +132,17 @@ static FJ_INLINE void FJ_NAME(scale)(int n_rows, int ld, const FJ_REAL *A, const
     for (ptrdiff_t i = 0; i < n_rows; i++) {
         const FJ_REAL row = rows != NULL ? rows[i] : 1;
         for (ptrdiff_t j = 0; j < ld; j++) {
-            const FJ_REAL scaled = row * A[i * ld + j];
-            out[i * ld + j] = columns != NULL ? scaled * columns[j] : scaled;
+            const FJ_REAL column = columns != NULL ? columns[j] : 1;
+            out[i * ld + j] = row * A[i * ld + j] * column;
         }
+    }
+}
+
+/* out[i] = row[index[i]]. */
+static void FJ_NAME(gather)(int n, const int *restrict index, const FJ_REAL *restrict row, FJ_REAL *restrict out)
+{
+    for (int i = 0; i < n; i++) {
+        out[i] = row[index[i]];
     }
 }
 

@@ -60,6 +60,24 @@ class Tables:
         """Name of its transpose."""
         return self.matrix(f"W{k + 1}t", self.model.layers[k].W.T, f"W^T of layer {k + 1}")
 
+    def of_chain(self, k, transposed=False):
+        """Name of the weight, or its transpose, of factor k of the chain."""
+        if not self.model.is_part(k):
+            return self.Wt(k) if transposed else self.W(k)
+        W = self.model.weight(k)
+        what = f"what is selected of W of layer {k + 1}" if k < self.model.n_layers else "1 at the selected outputs"
+        if transposed:
+            return self.matrix(f"W{k + 1}t_part", W.T, f"{what}, transposed")
+        return self.matrix(f"W{k + 1}_part", W, what)
+
+    def outputs(self):
+        """Name of the table of the selected outputs."""
+        full = f"{self.model.name}_outputs"
+        self.texts[full] = (
+            f"/* The selected outputs. */\nstatic const int {full}[{self.model.n_out}] = {{\n    "
+            + ", ".join(map(str, self.model.outputs)) + "\n};\n")
+        return full
+
     def b(self, k):
         layer = self.model.layers[k]
         b = np.zeros(layer.n_out) if layer.b is None else layer.b
