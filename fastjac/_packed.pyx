@@ -89,6 +89,9 @@ cdef class Packed:
         cdef layer_t* last
         cdef Py_ssize_t* indices
         cdef program_t* program
+        base.require_ready()
+        if base.program.base != NULL:
+            raise TypeError("network: expected a Network, got a Selection, whose inputs and outputs are chosen already")
         if wrt is not None:
             wrt = _arguments.as_index(wrt, base.n_in, "wrt")
         if outputs is not None:

@@ -8,7 +8,7 @@ from fastjac.cfunctions import CFunctions
 from fastjac.layer import Layer
 from fastjac.planning import Plan
 
-Index = slice | Sequence[int] | Sequence[bool] | NDArray[np.integer[Any]] | NDArray[np.bool_]
+_Index = slice | Sequence[int] | Sequence[bool] | NDArray[np.integer[Any]] | NDArray[np.bool_]
 
 class Program:
     @property
@@ -40,11 +40,11 @@ class Program:
         self, x: ArrayLike, *, out: NDArray[Any] | None = ..., workers: int = ...
     ) -> NDArray[Any]: ...
     def jacobian(
-        self, x: ArrayLike, *, wrt: Index | None = ..., outputs: Index | None = ...,
+        self, x: ArrayLike, *, wrt: _Index | None = ..., outputs: _Index | None = ...,
         out: NDArray[Any] | None = ..., workers: int = ...
     ) -> NDArray[Any]: ...
     def value_and_jacobian(
-        self, x: ArrayLike, *, wrt: Index | None = ..., outputs: Index | None = ...,
+        self, x: ArrayLike, *, wrt: _Index | None = ..., outputs: _Index | None = ...,
         out: tuple[NDArray[Any], NDArray[Any]] | None = ..., workers: int = ...
     ) -> tuple[NDArray[Any], NDArray[Any]]: ...
     def jvp(

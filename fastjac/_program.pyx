@@ -63,8 +63,6 @@ cdef class Program(Packed):
     cdef part(self, wrt, outputs):
         """The program for `wrt=` and `outputs=`; the last few are kept."""
         self.require_ready()
-        if self.program.base != NULL:
-            raise TypeError("wrt, outputs: expected neither, as the inputs and outputs are selected already")
         key = _arguments.index_key(wrt, "wrt"), _arguments.index_key(outputs, "outputs")
         if self.parts is None or len(self.parts) >= MOST_PARTS:
             self.parts = {}

@@ -152,12 +152,12 @@ cdef inline void compute_product(const network_t* net, const plan_t* plan, opera
 
 cdef void gather_derivative(const program_t* program, Py_ssize_t n_points, real* workspace) noexcept nogil:
     """What the last layer's derivative is at the selected outputs, with rows as long as those of `sweep`."""
-    cdef Py_ssize_t point, i
+    cdef Py_ssize_t _point, i
     cdef const layer_t* layer = last_layer(&program.net)
     cdef const layer_t* selected = last_layer(&program.sweep)
     cdef const real* d = workspace + layer.d_offset * n_points
     cdef real* out = workspace + selected.d_offset * n_points
-    for point in range(n_points):
+    for _point in range(n_points):
         for i in range(selected.ld):
             out[i] = d[program.outputs[i]] if i < selected.n_out else 0
         d += layer.ld
@@ -167,11 +167,11 @@ cdef void gather_derivative(const program_t* program, Py_ssize_t n_points, real*
 cdef void gather_values(const program_t* program, Py_ssize_t n_points, const real* y, const target_t* target,
                         Py_ssize_t first) noexcept nogil:
     """The selected outputs of a tile, which begins with the point `first`, to where they belong."""
-    cdef Py_ssize_t point, i, n_all = last_layer(&program.net).n_out
+    cdef Py_ssize_t _point, i, n_all = last_layer(&program.net).n_out
     cdef Py_ssize_t point_stride = target.strides.point if target.strided else program.n_out
     cdef Py_ssize_t stride = target.strides.col if target.strided else 1
     cdef real* out = <real*>target.data + first * point_stride
-    for point in range(n_points):
+    for _point in range(n_points):
         for i in range(program.n_out):
             out[i * stride] = y[program.outputs[i]]
         y += n_all

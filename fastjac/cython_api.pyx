@@ -10,7 +10,8 @@ from libc.stdint cimport uintptr_t
 
 from fastjac._handle cimport program_t, release, retain
 from fastjac._tiles cimport (
-    ALIGNMENT, JACOBIAN, JVP, VALUE, VALUE_AND_JACOBIAN, VJP, call_t, needs_plan, operation, run_tiles, workspace_nbytes,
+    ALIGNMENT, JACOBIAN, JVP, VALUE, VALUE_AND_JACOBIAN, VJP, call_t, needs_plan, operation, run_tiles,
+    workspace_nbytes,
 )
 from fastjac.kernels.api cimport plan_t
 

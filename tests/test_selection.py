@@ -156,8 +156,13 @@ def test_bad_choices(index, error, message):
 
 def test_a_selection_is_not_selected_from():
     part = make_network((5, 9, 4), ["tanh"]).select([0])
-    with pytest.raises(TypeError, match="selected already"):
-        part.jacobian(np.ones(5), wrt=[0])
+    for select in (lambda: part.jacobian(np.ones(5), wrt=[0]), lambda: fj.Selection(part)):
+        with pytest.raises(TypeError, match="expected a Network, got a Selection"):
+            select()
+    with pytest.raises(TypeError):
+        fj.Selection([1])
+    with pytest.raises(RuntimeError, match="__init__ was not called"):
+        fj.Selection(fj.Network.__new__(fj.Network))
 
 
 def test_shapes_of_results_are_checked():
