@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import platform
 import re
 import shutil
 import textwrap
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from exported import FAST, STRICT, needs_gcc, run
-from support import assert_close, assert_same, make_network, run_python
+from support import assert_close, assert_same, make_network, random_array, run_python
 
 import fastjac as fj
 from fastjac import cython_api
@@ -135,8 +136,6 @@ def test_the_workspace_stays_bounded():
     sizes = [net.ctypes.workspace_nbytes(n) for n in (1, 10, 10**4, 10**9)]
     assert sizes[0] < sizes[1] < sizes[2] == sizes[3] < 2**20
     assert net.ctypes.workspace_nbytes(-5) == sizes[0]
-    long = make_network((300, 300), ["tanh"]).ctypes
-    assert long.workspace_nbytes(10**9) == long.workspace_nbytes(1) < 2**20
 
 
 def test_a_block_of_a_larger_matrix(dtype):
@@ -269,13 +268,17 @@ def test_a_handle_outlives_the_network(host):
 
 
 @needs_gcc
-def test_threads_that_python_does_not_know(host):
+@pytest.mark.parametrize("n_rounds", [5, 500])
+def test_threads_that_python_does_not_know(host, n_rounds):
     """Case 76, with 8 threads on one network, which also count its references up and down."""
     net = make_network(*NETWORKS["wide"])
-    x = np.random.default_rng(0).standard_normal(6)
-    J = net.jacobian(x)
-    assert host.evaluate_in_threads(handle_of(net), *pointers(x, J), 8, 500) == 0
-    assert host.evaluate_in_threads(handle_of(net), *pointers(x, J + 1), 2, 5) == 10
+    n = 7
+    x, v, w = (random_array((n, size), seed=size) for size in (net.n_in, net.n_wrt, net.n_out))
+    y, J = net.value_and_jacobian(x)
+    expected = np.concatenate([a.ravel() for a in (y, J.swapaxes(1, 2), net.jvp(x, v), net.vjp(x, w))])
+    arguments = handle_of(net), ctypes.c_ssize_t(n), *pointers(x, v, w)
+    assert host.evaluate_in_threads(*arguments, *pointers(expected), 8, n_rounds) == 0
+    assert host.evaluate_in_threads(*arguments, *pointers(expected + 1), 2, 5) == 10
     assert_same(net.jacobian(x), J)
 
 
@@ -320,3 +323,37 @@ def test_releases_free_the_memory():
     """
     # A network of this size is 170 KB: losing one in ten would be 17 MB.
     assert int(run_python(textwrap.dedent(code))) < 8000
+
+
+STEADY = """
+import ctypes, os
+from support import make_network, random_array
+from test_c_api import NETWORKS, Guarded, handle_of, np, pointers, suffix
+
+host, allocator_calls = ctypes.CDLL(os.environ["HOST"]), ctypes.CDLL(None).allocator_calls
+assert host.allocations_of_a_block(allocator_calls) == 2
+n = 200
+for dtype in ("float64", "float32"):
+    for engine in ("packed", "blas"):
+        for widths, activations in NETWORKS.values():
+            whole = make_network(widths, activations, dtype, engine=engine)
+            for net in (whole, whole.select(wrt=[2, 0], outputs=[1, 3])):
+                m, k = net.n_out, net.n_wrt
+                sizes = net.n_in, k, m, m, m * k, m, k
+                arrays = [random_array((n, size), dtype) for size in sizes]
+                work = Guarded(net.ctypes.workspace_nbytes(n))
+                count = getattr(host, f"allocations_{suffix(net)}")
+                points = handle_of(net), ctypes.c_ssize_t(n), *pointers(*arrays)
+                n_calls = count(allocator_calls, *points, *work.arguments)
+                assert n_calls == 0, (n_calls, net)
+print("none")
+"""
+
+
+@needs_gcc
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="stands in for the allocator of glibc")
+def test_calls_leave_the_allocator_alone(host, tmp_path):
+    """Case 79, with an allocator that counts."""
+    run("gcc", *STRICT, "-fPIC", "-shared", HERE / "capi" / "allocator_calls.c", "-o", tmp_path / "counter.so")
+    environment = {"LD_PRELOAD": str(tmp_path / "counter.so"), "PYTHONPATH": str(HERE), "HOST": host._name}
+    assert run_python(STEADY, **environment) == "none\n"

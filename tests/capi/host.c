@@ -51,36 +51,40 @@ ptrdiff_t size_of(const fj_network *net, int which)
 
 typedef struct task {
     fj_network *net;
-    const double *x, *expected;
+    ptrdiff_t n_points;
+    const double *x, *v, *w, *expected;
     int n_calls, n_wrong;
 } task;
 
 static void *evaluate(void *argument)
 {
     task *mine = argument;
-    ptrdiff_t n = fj_n_in(mine->net), k = fj_n_wrt(mine->net), m = fj_n_out(mine->net);
-    size_t nbytes = fj_workspace_nbytes(mine->net, 1), n_J = (size_t)(m * k) * sizeof(double);
+    ptrdiff_t n = mine->n_points, k = fj_n_wrt(mine->net), m = fj_n_out(mine->net);
+    size_t nbytes = fj_workspace_nbytes(mine->net, n), n_results = (size_t)(n * (2 * m + m * k + k));
     void *work = malloc(nbytes);
-    double *J = malloc(n_J);
+    double *y = malloc(n_results * sizeof(double)), *J = y + n * m, *u = J + n * m * k, *g = u + n * m;
     for (int i = 0; i < mine->n_calls; i++) {
         fj_network *net = fj_retain(mine->net);
-        int status = fj_jacobian_f64(net, mine->x, n, J, m, k, k, 1, work, nbytes);
-        mine->n_wrong += status != FJ_OK || memcmp(J, mine->expected, n_J) != 0;
+        int status = call_all_f64(net, mine->x, mine->v, mine->w, y, J, u, g, work, nbytes);
+        status |= call_all_points_f64(net, n, mine->x, mine->v, mine->w, y, J, u, g, work, nbytes);
+        mine->n_wrong += status != FJ_OK || memcmp(y, mine->expected, n_results * sizeof(double)) != 0;
         fj_release(net);
     }
-    free(J);
+    free(y);
     free(work);
     return NULL;
 }
 
-/* How many of the calls of n_threads threads differ from what was expected; -1 if a thread cannot start. */
-int evaluate_in_threads(fj_network *net, const double *x, const double *expected, int n_threads, int n_calls)
+/* How many rounds of n_threads threads differ from what was expected: y, J by columns, u and g of all points;
+   -1 if a thread cannot start. */
+int evaluate_in_threads(fj_network *net, ptrdiff_t n_points, const double *x, const double *v, const double *w,
+                        const double *expected, int n_threads, int n_calls)
 {
     pthread_t threads[64];
     task tasks[64];
     int n_wrong = 0;
     for (int i = 0; i < n_threads; i++) {
-        tasks[i] = (task){net, x, expected, n_calls, 0};
+        tasks[i] = (task){net, n_points, x, v, w, expected, n_calls, 0};
         if (pthread_create(&threads[i], NULL, evaluate, &tasks[i]) != 0)
             return -1;
     }
@@ -89,4 +93,34 @@ int evaluate_in_threads(fj_network *net, const double *x, const double *expected
         n_wrong += tasks[i].n_wrong;
     }
     return n_wrong;
+}
+
+/* ------------------------------------------------------------------ memory */
+
+/* How often ten rounds of all calls call the allocator, as count() of allocator_calls.c tells; -1 if one fails. */
+#define DEFINE_ALLOCATIONS(real, suffix)                                                                      \
+    long allocations_##suffix(long (*count)(void), fj_network *net, ptrdiff_t n_points, const real *x,        \
+                              const real *v, const real *w, real *y, real *J, real *u, real *g, void *work,   \
+                              size_t nbytes)                                                                  \
+    {                                                                                                         \
+        long before = count();                                                                                \
+        int status = FJ_OK;                                                                                   \
+        for (int i = 0; i < 10; i++) {                                                                        \
+            fj_retain(net);                                                                                   \
+            status |= call_all_##suffix(net, x, v, w, y, J, u, g, work, nbytes);                              \
+            status |= call_all_points_##suffix(net, n_points, x, v, w, y, J, u, g, work, nbytes);             \
+            fj_release(net);                                                                                  \
+        }                                                                                                     \
+        return status == FJ_OK ? count() - before : -1;                                                       \
+    }
+
+DEFINE_ALLOCATIONS(double, f64)
+DEFINE_ALLOCATIONS(float, f32)
+
+long allocations_of_a_block(long (*count)(void))
+{
+    void *(*volatile allocate)(size_t) = malloc; /* which no compiler leaves out */
+    long before = count();
+    free(allocate(1));
+    return count() - before;
 }
