@@ -216,6 +216,79 @@ class Network(Program):
 
         return products.fisher(self, x, precision)
 
+    def as_ode(self, state=None, held=None, outputs=None):
+        """dy/dt = F(x) with x[state] = y, as the callables that `scipy.integrate.solve_ivp` takes.
+
+        Parameters
+        ----------
+        state : slice, sequence of int, or mask of bool, optional
+            Which inputs are the state, in the order of y; all of them if not given.
+        held : array_like, shape (n_in − n_state,), or callable, optional
+            The other inputs, such as controls and parameters, by increasing index: values, or a function of t
+            that gives them.
+        outputs : slice, sequence of int, or mask of bool, optional
+            Which outputs are dy/dt, in the order of y; all of them if not given.
+
+        Returns
+        -------
+        fastjac.adapters.ode.Ode
+            With ``fun(t, y)`` and ``jac(t, y)``, of which the latter computes the columns `state` only.
+
+        Raises
+        ------
+        TypeError, ValueError, IndexError
+            If `state`, `held` or `outputs` does not fit the network or one another.
+
+        Examples
+        --------
+        >>> import fastjac as fj
+        >>> from scipy.integrate import solve_ivp
+        >>> net = fj.Network([([[-1.0], [2.0]],)])  # dy/dt = -y + 2 u
+        >>> ode = net.as_ode(state=[0], held=[0.5])
+        >>> solution = solve_ivp(ode.fun, (0, 9), [0.0], method="Radau", jac=ode.jac)
+        >>> round(float(solution.y[0, -1]), 3)
+        1.0
+        """
+        from fastjac.adapters.ode import Ode
+
+        return Ode(self, state, held, outputs)
+
+    def as_residual(self, target=None, wrt=None, held=None, outputs=None):
+        """r(v) = F(x) − target with x[wrt] = v, as the callables that `scipy.optimize` takes.
+
+        Parameters
+        ----------
+        target : array_like, shape (n_out,), optional
+            Zero if not given.
+        wrt, outputs : slice, sequence of int, or mask of bool, optional
+            Which inputs vary, in the order of v, and which outputs count; all of them if not given.
+        held : array_like, shape (n_in − n_wrt,), optional
+            The other inputs, by increasing index.
+
+        Returns
+        -------
+        fastjac.adapters.optimize.Residual
+            With ``fun(v)`` and ``jac(v)``, ``fun_and_jac(v)``, and ``cost_and_gradient(v)`` for ½ rᵀr and Jᵀr.
+            They evaluate value and Jacobian together, once for calls at the same point.
+
+        Raises
+        ------
+        TypeError, ValueError, IndexError
+            If an argument does not fit the network.
+
+        Examples
+        --------
+        >>> import fastjac as fj
+        >>> from scipy.optimize import least_squares
+        >>> net = fj.Network([([[1.0, 0.5], [0.0, 2.0]], None, "tanh")])
+        >>> residual = net.as_residual(target=[0.1, 0.2])
+        >>> least_squares(residual.fun, [0.0, 0.0], jac=residual.jac).cost < 1e-12
+        True
+        """
+        from fastjac.adapters.optimize import Residual
+
+        return Residual(self, target, wrt, held, outputs)
+
     def formula(self, symbolic=False):
         """LaTeX of F and of its Jacobian, factor by factor.
 
