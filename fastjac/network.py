@@ -377,6 +377,14 @@ class Network(Program):
             return self
         return Network(self.layers, dtype=dtype, engine=self.engine, order=self.order, activity=self.activity)
 
+    def _split(self, s):
+        """The networks of the layers up to s and of those after it, for `products`."""
+        activity = self.activity if isinstance(self.activity, tuple) else (self.activity,) * len(self.layers)
+        return tuple(
+            Network(self.layers[part], dtype=self.dtype, engine=self.engine, activity=activity[part])
+            for part in (slice(s), slice(s, None))
+        )
+
     def __repr__(self):
         if self.dtype is None:
             return f"<{type(self).__name__} without layers: __init__ was not called>"

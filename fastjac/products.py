@@ -6,6 +6,7 @@ J P Jᵀ = B (C P Cᵀ) Bᵀ and JᵀC⁻¹J = Cᵀ (BᵀC⁻¹B) C. Where s is 
 """
 
 import math
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,12 +18,10 @@ from fastjac.planning import TILE_NBYTES, CostModel
 # vector, and rows of the pieces that a larger product is cut into: docs/decisions/0002.
 GEMM_SERIAL, GEMV_SERIAL, PIECE = 64**3, 96**2, 64
 
-_ABOVE_DIAGONAL = ~np.tri(PIECE, dtype=bool)
-
 # What a second network and its products cost besides multiply-adds.
 SPLIT_COST = 4 * CostModel().call
 
-# For each network, (what S is, whether X is Jᵀ) -> the two parts that X S Xᵀ goes through, or None.
+# For each network: (what S is, whether X is Jᵀ) -> the layer s of its split, and s -> the two halves.
 _halves_of: WeakKeyDictionary = WeakKeyDictionary()
 
 
@@ -73,10 +72,13 @@ def halves(net, kind, of_outputs):
         Whether X is Jᵀ, so that S is one of outputs, or J.
     """
     made = _halves_of.setdefault(net, {})
-    if (kind, of_outputs) not in made:
+    s = made.get((kind, of_outputs))
+    if s is None:
         s = best_split(net, kind, of_outputs)[0]
-        made[kind, of_outputs] = _split(net, s) if s else None
-    return made[kind, of_outputs]
+        if s and s not in made:
+            made[s] = _split(net, s)
+        made[kind, of_outputs] = s  # last, as another thread may look it up
+    return made.get(s)
 
 
 def best_split(net, kind, of_outputs):
@@ -87,6 +89,8 @@ def best_split(net, kind, of_outputs):
     ends = (n_rows, n_cols) if of_outputs else (n_cols, n_rows)
     best = (0, net.plan(2).multiply_adds + _congruence_cost(*ends, kind))
     for s, n in enumerate(hidden, 1):
+        if n >= max(ends):
+            continue
         total = (_jacobian_cost(widths[: s + 1]) + _jacobian_cost(widths[s:])
                  + _congruence_cost(ends[0], n, kind) + _congruence_cost(n, ends[1], "matrix"))
         if total + (SPLIT_COST if best[0] == 0 else 0) < best[1]:
@@ -112,14 +116,8 @@ def _network_of(net):
 def _split(net, s):
     """The layers up to s and those after it, with the inputs and outputs that `net` selects."""
     whole = _network_of(net)
-    activity = whole.activity if isinstance(whole.activity, tuple) else (whole.activity,) * len(whole.layers)
-    head, tail = (
-        type(whole)(whole.layers[part], dtype=whole.dtype, engine=whole.engine, activity=activity[part])
-        for part in (slice(s), slice(s, None))
-    )
-    if net is not whole:
-        head, tail = head.select(wrt=net.wrt), tail.select(outputs=net.outputs)
-    return head, tail
+    head, tail = whole._split(s)
+    return (head, tail) if net is whole else (head.select(wrt=net.wrt), tail.select(outputs=net.outputs))
 
 
 # ---------------------------------------------------------------- tiles
@@ -211,9 +209,13 @@ def congruence(X, S, out=None):
         out[..., first:stop, :stop] = multiply(XS[..., first:stop, :], X[..., :stop, :].mT)
         out[..., :first, first:stop] = out[..., first:stop, :first].mT
         diagonal = out[..., first:stop, first:stop]
-        n = diagonal.shape[-1]
-        np.copyto(diagonal, diagonal.mT, where=_ABOVE_DIAGONAL[:n, :n])
+        np.copyto(diagonal, diagonal.mT, where=_above_diagonal(diagonal.shape[-1]))
     return out
+
+
+@lru_cache(maxsize=PIECE)
+def _above_diagonal(n):
+    return ~np.tri(n, dtype=bool)
 
 
 def multiply(A, B):

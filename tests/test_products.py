@@ -143,6 +143,7 @@ def test_halves_are_made_once_and_go_with_the_network():
     halves = products.halves(net, "identity", True)
     net.fisher(x)
     assert products.halves(net, "identity", True) is halves
+    assert products.halves(net, "matrix", False) is halves, "the same layer"
     assert [half.widths for half in halves] == [NARROW[:3], NARROW[2:]]
     others = make(WIDE), net.select(wrt=[1])
     for other in others:
@@ -151,6 +152,15 @@ def test_halves_are_made_once_and_go_with_the_network():
     del net, halves, other, others
     gc.collect()
     assert [each() for each in gone] == [None] * 4
+
+
+def test_a_subclass_is_split_into_plain_networks():
+    class Own(fj.Network):
+        def __init__(self):
+            super().__init__(make(NARROW).layers)
+
+    x = random_array((NARROW[0],))
+    np.testing.assert_array_equal(Own().fisher(x), make(NARROW).fisher(x))
 
 
 @pytest.mark.parametrize("widths", [(30, 200, 40), (40, 60, 4, 60, 30)], ids=str)
