@@ -15,16 +15,14 @@ filter, an LQR or a model-predictive controller.
 
 Domain: |angle| <= pi rad, |velocity| <= 8 rad/s, |torque| <= 3 N m.
 
-Training is Levenberg-Marquardt on points of a scrambled Sobol sequence; seeds are fixed.
+Training: `training.py`; seeds are fixed.
 """
 
 import argparse
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
-from scipy.stats import qmc
+from training import Box, fit, initial, layers
 
 import fastjac as fj
 from fastjac.formats.npz import save_npz
@@ -35,6 +33,7 @@ LENGTH = 0.5  # m
 DAMPING = 0.1  # N m s/rad
 SAMPLE_TIME = 0.05  # s
 DOMAIN = np.array([np.pi, 8.0, 3.0])  # largest magnitude of angle (rad), velocity (rad/s), torque (N m)
+BOX = Box(-DOMAIN, DOMAIN)
 WIDTHS = (3, 20, 20, 2)
 
 
@@ -62,83 +61,19 @@ def next_state(x, n_steps=20):
     return state.T
 
 
-def sample(n_points, seed):
-    """Points spread evenly over the domain."""
-    return (2 * qmc.Sobol(3, seed=seed).random(n_points) - 1) * DOMAIN
-
-
-def unpack(p):
-    """The weights [(W_1, b_1), ...] in a flat vector p, as views."""
-    weights, start = [], 0
-    for n, m in pairwise(WIDTHS):
-        W = p[start : start + n * m].reshape(n, m)
-        weights.append((W, p[start + n * m : start + n * m + m]))
-        start += n * m + m
-    return weights
-
-
-def value_and_gradient(p, x):
-    """y (n_points, 2) and dy/dp (n_points, 2, n_params), by back-propagation from each output."""
-    weights = unpack(p)
-    a = [x]
-    for W, b in weights[:-1]:
-        a.append(np.tanh(a[-1] @ W + b))
-    W, b = weights[-1]
-    y = a[-1] @ W + b
-    delta = np.broadcast_to(np.eye(WIDTHS[-1]), (len(x), WIDTHS[-1], WIDTHS[-1]))  # dy/dh_k
-    pieces = []
-    for k in range(len(weights) - 1, -1, -1):
-        outer = a[k][:, None, :, None] * delta[:, :, None, :]
-        pieces = [outer.reshape(len(x), WIDTHS[-1], -1), delta, *pieces]
-        if k:
-            delta = (delta @ weights[k][0].T) * (1 - a[k] ** 2)[:, None, :]
-    return y, np.concatenate(pieces, axis=2)
-
-
 def train(n_points=4096, n_iterations=300, report=print):
-    """Weights that take x / DOMAIN to (next state - mean) / scale, with that mean and scale."""
-    x = sample(n_points, seed=1)
+    """The trained network, (angle, velocity, torque) -> (angle, velocity) in physical units."""
+    x = BOX.sample(n_points, seed=1)
     target = next_state(x)
     mean, scale = target.mean(axis=0), target.std(axis=0)
-    x, target = x / DOMAIN, (target - mean) / scale
-    rng = np.random.default_rng(2)
-    p = np.concatenate(
-        [np.concatenate([rng.normal(0, n**-0.5, n * m), np.zeros(m)]) for n, m in pairwise(WIDTHS)]
-    )
-    damping = 1e-2
-    y, gradient = value_and_gradient(p, x)
-    for iteration in range(n_iterations):
-        error = (y - target).ravel()
-        G = gradient.reshape(error.size, p.size)
-        normal, slope = G.T @ G, G.T @ error
-        while True:
-            regularised = normal + damping * np.diag(np.diag(normal) + 1e-8)
-            step = cho_solve(cho_factor(regularised), -slope)
-            y, gradient = value_and_gradient(p + step, x)
-            if np.linalg.norm(y - target) < np.linalg.norm(error):
-                p, damping = p + step, max(damping / 3, 1e-9)
-                break
-            damping *= 4
-            if damping > 1e8:
-                return p, mean, scale
-        if iteration % 10 == 0:
-            report(f"iteration {iteration:4d}: relative RMS error {np.sqrt(np.mean((y - target) ** 2)):.2e}")
-    return p, mean, scale
-
-
-def network(p, mean, scale):
-    """The trained network in physical units: the scalings are folded into the outer layers."""
-    weights = [(W.copy(), b.copy()) for W, b in unpack(p)]
-    weights[0][0][:] /= DOMAIN[:, None]
-    weights[-1][0][:] *= scale
-    weights[-1][1][:] = weights[-1][1] * scale + mean
-    activations = ["tanh"] * (len(weights) - 1) + ["identity"]
-    return fj.Network([fj.Layer(W, b, f) for (W, b), f in zip(weights, activations)])
+    p = initial(WIDTHS, seed=2)
+    p = fit(BOX.scaled(x), (target - mean) / scale, p, WIDTHS, n_iterations, report)
+    return fj.Network(layers(p, WIDTHS, BOX, mean, scale))
 
 
 def errors(net, n_points=4096):
     """RMS error at new points, entry by entry: of y relative to its spread, of J relative to its RMS."""
-    x = sample(n_points, seed=3)
+    x = BOX.sample(n_points, seed=3)
     y = next_state(x)
     h = 1e-200
     J = np.stack([next_state(x + h * 1j * np.eye(3)[j]).imag / h for j in range(3)], axis=2)
@@ -166,7 +101,7 @@ def main():
     parser.add_argument("-o", "--output", type=Path, default=default, help="archive to write (%(default)s)")
     parser.add_argument("--iterations", type=int, default=300, help="of Levenberg-Marquardt (%(default)s)")
     arguments = parser.parse_args()
-    net = network(*train(n_iterations=arguments.iterations))
+    net = train(n_iterations=arguments.iterations)
     error_y, error_J = errors(net)
     print("relative RMS error at new points, value:   ", " ".join(f"{e:.1e}" for e in error_y))
     print("relative RMS error at new points, Jacobian:", " ".join(f"{e:.1e}" for e in error_J.ravel()))

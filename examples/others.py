@@ -1,0 +1,145 @@
+"""The networks of the examples by other means, to be timed beside fastjac; what is not installed is left out."""
+
+import importlib.util
+
+import numpy as np
+
+
+class Other:
+    """Something that is called like a network: `value(x)` and `value_and_jacobian(x)`."""
+
+    def __init__(self, value, value_and_jacobian):
+        self._value, self.value_and_jacobian = value, value_and_jacobian
+
+    def __call__(self, x):
+        return self._value(x)
+
+    def select(self, wrt):
+        """With the columns `wrt` of J only."""
+
+        def value_and_columns(x):
+            y, J = self.value_and_jacobian(x)
+            return y, np.array(J[..., wrt])
+
+        return Other(self._value, value_and_columns)
+
+
+def available(net):
+    """The network by other means, {name: Other}, as far as they are installed."""
+    found = {"NumPy by hand": by_hand(net)}
+    for name, module, make in (("JAX, jit", "jax", jax), ("PyTorch", "torch", torch), ("CasADi", "casadi", casadi)):
+        if importlib.util.find_spec(module):
+            found[name] = make(net)
+    return found
+
+
+def finite_differences(net, wrt=None, h=1e-6):
+    """Forward differences of the network, all points in one call; columns `wrt` of J."""
+    steps = h * np.eye(net.n_in)[slice(None) if wrt is None else wrt]
+
+    def value_and_jacobian(x):
+        y = net(np.concatenate([x[..., None, :], x[..., None, :] + steps], axis=-2))
+        return y[..., 0, :], np.swapaxes(y[..., 1:, :] - y[..., :1, :], -1, -2) / h
+
+    return Other(net, value_and_jacobian)
+
+
+def by_hand(net):
+    """NumPy: the value forwards, and with it the derivative by each input."""
+    slopes = {"tanh": (np.tanh, lambda a: 1 - a * a), "exp": (np.exp, lambda a: a), "identity": (None, None)}
+    layers = [(layer.W, layer.b, *slopes[layer.activation]) for layer in net.layers]
+
+    def value(x):
+        for W, b, f, _ in layers:
+            x = x @ W + b
+            x = x if f is None else f(x)
+        return x
+
+    def value_and_jacobian(x):
+        T = None
+        for W, b, f, slope in layers:
+            x = x @ W + b
+            T = W if T is None else T @ W
+            if f is not None:
+                x = f(x)
+                T = T * slope(x)[..., None, :]
+        return x, np.swapaxes(T, -1, -2)
+
+    return Other(value, value_and_jacobian)
+
+
+def jax(net):
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    weights = [(jnp.asarray(layer.W), jnp.asarray(layer.b), layer.activation) for layer in net.layers]
+
+    def value(x):
+        for W, b, name in weights:
+            x = x @ W + b
+            x = x if name == "identity" else getattr(jnp, name)(x)
+        return x
+
+    def twice(x):
+        y = value(x)
+        return y, y
+
+    point = jax.jacfwd(twice, has_aux=True)
+    compiled = {1: jax.jit(point), 2: jax.jit(jax.vmap(point))}
+    compiled_value = jax.jit(value)
+
+    def value_and_jacobian(x):
+        J, y = compiled[x.ndim](x)
+        return np.asarray(y), np.asarray(J)
+
+    return Other(lambda x: np.asarray(compiled_value(x)), value_and_jacobian)
+
+
+def torch(net):
+    import torch
+
+    torch.set_num_threads(1)
+    weights = [(torch.tensor(layer.W), torch.tensor(layer.b), layer.activation) for layer in net.layers]
+
+    def value(x):
+        for W, b, name in weights:
+            x = x @ W + b
+            x = x if name == "identity" else getattr(torch, name)(x)
+        return x
+
+    def twice(x):
+        y = value(x)
+        return y, y
+
+    point = torch.func.jacfwd(twice, has_aux=True)
+    calls = {1: point, 2: torch.func.vmap(point)}
+
+    def plain_value(x):
+        with torch.no_grad():
+            return value(torch.from_numpy(x)).numpy()
+
+    def value_and_jacobian(x):
+        with torch.no_grad():
+            J, y = calls[x.ndim](torch.from_numpy(x))
+        return y.numpy(), J.numpy()
+
+    return Other(plain_value, value_and_jacobian)
+
+
+def casadi(net):
+    """One point at a time, in CasADi's virtual machine."""
+    import casadi
+
+    x = y = casadi.SX.sym("x", net.n_in)
+    for layer in net.layers:
+        y = casadi.DM(layer.W).T @ y + casadi.DM(layer.b)
+        y = y if layer.activation == "identity" else getattr(casadi, layer.activation)(y)
+    value = casadi.Function("value", [x], [y])
+    both = casadi.Function("both", [x], [y, casadi.jacobian(y, x)])
+
+    def value_and_jacobian(x):
+        y, J = both(x)
+        return y.full()[:, 0], J.full()
+
+    return Other(lambda x: value(x).full()[:, 0], value_and_jacobian)
