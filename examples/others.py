@@ -44,10 +44,15 @@ def finite_differences(net, wrt=None, h=1e-6):
     return Other(net, value_and_jacobian)
 
 
+def plain(net):
+    """[(W, b, name of the activation), ...]."""
+    return [(layer.W, np.zeros(layer.n_out) if layer.b is None else layer.b, layer.activation) for layer in net.layers]
+
+
 def by_hand(net):
     """NumPy: the value forwards, and with it the derivative by each input."""
     slopes = {"tanh": (np.tanh, lambda a: 1 - a * a), "exp": (np.exp, lambda a: a), "identity": (None, None)}
-    layers = [(layer.W, layer.b, *slopes[layer.activation]) for layer in net.layers]
+    layers = [(W, b, *slopes[name]) for W, b, name in plain(net)]
 
     def value(x):
         for W, b, f, _ in layers:
@@ -73,7 +78,7 @@ def jax(net):
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    weights = [(jnp.asarray(layer.W), jnp.asarray(layer.b), layer.activation) for layer in net.layers]
+    weights = [(jnp.asarray(W), jnp.asarray(b), name) for W, b, name in plain(net)]
 
     def value(x):
         for W, b, name in weights:
@@ -100,7 +105,7 @@ def torch(net):
     import torch
 
     torch.set_num_threads(1)
-    weights = [(torch.tensor(layer.W), torch.tensor(layer.b), layer.activation) for layer in net.layers]
+    weights = [(torch.tensor(W), torch.tensor(b), name) for W, b, name in plain(net)]
 
     def value(x):
         for W, b, name in weights:
@@ -132,9 +137,9 @@ def casadi(net):
     import casadi
 
     x = y = casadi.SX.sym("x", net.n_in)
-    for layer in net.layers:
-        y = casadi.DM(layer.W).T @ y + casadi.DM(layer.b)
-        y = y if layer.activation == "identity" else getattr(casadi, layer.activation)(y)
+    for W, b, name in plain(net):
+        y = casadi.DM(W).T @ y + casadi.DM(b)
+        y = y if name == "identity" else getattr(casadi, name)(y)
     value = casadi.Function("value", [x], [y])
     both = casadi.Function("both", [x], [y, casadi.jacobian(y, x)])
 

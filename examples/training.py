@@ -102,3 +102,22 @@ def layers(p, widths, box, mean, scale):
     weights[-1] = (W @ scale, b @ scale + mean) if np.ndim(scale) == 2 else (W * scale, b * scale + mean)
     activations = ["tanh"] * (len(weights) - 1) + ["identity"]
     return [fj.Layer(W, b, f) for (W, b), f in zip(weights, activations)]
+
+
+def with_identity(hidden, last, box, n_state, step, epsilon=1e-4):
+    """The layers of x -> x[:n_state] + step * f(x), for the layers of f: a residual network as a plain chain.
+
+    Each hidden layer gets one unit more per state, which carries epsilon times the scaled state through tanh:
+    tanh(epsilon z) / epsilon = z up to (epsilon z)^2 z / 3, below 1e-8 inside the box.
+    """
+    W, b = hidden[0].W, hidden[0].b
+    carry = np.eye(W.shape[0], n_state) * (epsilon / box.half[:n_state])
+    widened = [(np.hstack([W, carry]), np.append(b, -box.centre @ carry))]
+    for layer in hidden[1:]:
+        n, m = layer.W.shape
+        W = np.zeros((n + n_state, m + n_state))
+        W[:n, :m], W[n:, m:] = layer.W, np.eye(n_state)
+        widened.append((W, np.append(layer.b, np.zeros(n_state))))
+    unscale = np.diag(box.half[:n_state] / epsilon)
+    final = fj.Layer(np.vstack([step * last.W, unscale]), step * last.b + box.centre[:n_state])
+    return [*(fj.Layer(W, b, "tanh") for W, b in widened), final]
