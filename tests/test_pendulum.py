@@ -2,7 +2,6 @@
 
 import importlib.util
 import math
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +57,9 @@ def test_notes_name_inputs_and_outputs():
 def script():
     spec = importlib.util.spec_from_file_location("train_pendulum", SCRIPT)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPT.parent)
+        spec.loader.exec_module(module)
     return module
 
 
@@ -76,20 +77,10 @@ def test_shipped_network_is_as_accurate_as_it_says(script):
     assert error_y.max() < 1.5 * claimed[1]
 
 
-def test_gradient_of_training_is_that_of_the_network(script):
-    rng = np.random.default_rng(9)
-    n_params = sum((n + 1) * m for n, m in pairwise(script.WIDTHS))
-    p, x = rng.normal(size=n_params), rng.normal(size=(4, 3))
-    _, gradient = script.value_and_gradient(p, x)
-    direction = rng.normal(size=n_params)
-    y = script.value_and_gradient(p + 1e-200j * direction, x)[0]
-    np.testing.assert_allclose(gradient @ direction, y.imag / 1e-200, rtol=1e-10)
-
-
 def test_training_converges(script, monkeypatch):
     monkeypatch.setattr(script, "WIDTHS", (3, 6, 6, 2))
     reports = []
-    net = script.network(*script.train(n_points=256, n_iterations=30, report=reports.append))
+    net = script.train(n_points=256, n_iterations=30, report=reports.append)
     assert isinstance(net, fj.Network)
     assert len(reports) == 3
     error_y, _ = script.errors(net, n_points=256)

@@ -16,16 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.stats import chi2
-from vehicle import (
-    DISTURBANCE,
-    MEASURED,
-    NOISE,
-    SAMPLE_TIME,
-    START,
-    drive,
-    next_state,
-    next_state_jacobian,
-)
+from vehicle import DISTURBANCE, MEASURED, NOISE, SAMPLE_TIME, START, drive, next_state, next_state_jacobian
 
 import fastjac as fj
 
@@ -139,7 +130,8 @@ def draw(net, path, n_steps=10_000):
     nees.plot(t[every], squared.mean(axis=0)[every], color=pictures.RED, linewidth=1.1)
     low, high = chi2.ppf([0.025, 0.975], 3 * len(squared)) / len(squared)
     nees.axhspan(low, high, color=pictures.BLUE, alpha=0.2, linewidth=0)
-    nees.set(title=f"Consistency of {len(squared)} drives: NEES, 95 % band", xlabel="time / s", ylim=(0, 8), xlim=(0, t[-1]))
+    nees.set(title=f"NEES, mean of {len(squared)} drives, and where 95 % should lie", xlabel="time / s")
+    nees.set(xlim=(0, t[-1]), ylim=(0, 8))
     pictures.save(picture, path)
 
 

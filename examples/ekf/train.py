@@ -44,7 +44,8 @@ def error_of_acceleration(net, n_points=4096):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, default=HERE / "ekf.npz", help="archive to write (%(default)s)")
+    default = HERE / "ekf.npz"
+    parser.add_argument("-o", "--output", type=Path, default=default, help="archive to write (%(default)s)")
     arguments = parser.parse_args()
     net = train()
     error = f"relative RMS error of the acceleration at new points: {error_of_acceleration(net):.1e}"

@@ -47,7 +47,8 @@ def error_of_log_power(net, n_points=1024):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, default=HERE / "fisher.npz", help="archive to write (%(default)s)")
+    default = HERE / "fisher.npz"
+    parser.add_argument("-o", "--output", type=Path, default=default, help="archive to write (%(default)s)")
     arguments = parser.parse_args()
     net = train()
     error = f"RMS error of ln P at new points: {error_of_log_power(net):.1e}"

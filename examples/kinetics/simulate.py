@@ -27,6 +27,7 @@ from measuring import medians
 
 TOLERANCES = {"rtol": 1e-9, "atol": 1e-6}  # absolute errors of logarithms are relative errors of densities
 MIXING = 1 / (6 * 3600)  # exchange with each neighbour of the ring, 1/s
+WAYS = ("exact", "differences, sparse", "finite differences")  # to the Jacobian of a ring
 PER_M3 = np.log(1e6)  # ln(y m³) - ln(y cm³)
 
 
@@ -140,11 +141,7 @@ def compare_per_cm3(net, days=3, **options):
 def compare_ring(net, n=36, days=1, **options):
     """A ring of n parcels: the same, and finite differences that are told where J is zero."""
     model = Ring(net, n)
-    ways = {
-        "exact": {"jac": model.jacobian},
-        "differences, sparse": {"jac_sparsity": model.pattern},
-        "finite differences": {},
-    }
+    ways = dict(zip(WAYS, ({"jac": model.jacobian}, {"jac_sparsity": model.pattern}, {})))
     return compare(model, days, ways, methods=("BDF",), **options)
 
 
@@ -169,16 +166,17 @@ def draw(net, path, days=3):
     import pictures
 
     truth = true_solution(days)
-    solutions = {key: solution for key, (solution, _) in compare_parcel(net, days, seconds=0, fewest=1).items()}
-    ring = {name: solution for (_, name), (solution, _) in compare_ring(net, seconds=0, fewest=1).items()}
+    model = Parcel(net)
+    solution = solve(model, "Radau", days, jac=model.jacobian)
     picture, (densities, work) = pictures.figure(9.5, 3.9, 1, 2, width_ratios=[1.35, 1])
 
     t = np.linspace(60, days * DAY, 400)
-    learned = np.exp(solutions["Radau", "exact"].sol(t) - PER_M3)
+    learned = np.exp(solution.sol(t) - PER_M3)
     colours = (pictures.GREY, pictures.ORANGE, pictures.BLUE, pictures.GREEN, pictures.RED)
     for k, (name, colour) in enumerate(zip(SPECIES, colours)):
         densities.semilogy(t / DAY, learned[k], color=colour)
-        densities.semilogy(t[5::20] / DAY, truth(t[5::20])[k], "o", color=colour, markersize=3.5, markerfacecolor="white")
+        some = t[5::20]
+        densities.semilogy(some / DAY, truth(some)[k], "o", color=colour, markersize=3.5, markerfacecolor="white")
         below = {"NO": 2, "O": 10, "NO2": 10}.get(name, 4)  # apart from each other
         densities.annotate(name, (days, learned[k, -1]), (6, -below), textcoords="offset points", color=colour)
     densities.set(
@@ -190,16 +188,20 @@ def draw(net, path, days=3):
         ylim=(0.3, 3e12),
     )
 
-    bars = {f"parcel, {method}\n{name}": solutions[method, name].n_calls for method, name in solutions}
-    bars |= {f"ring, BDF\n{name}": solution.n_calls for name, solution in ring.items()}
-    places = [0, 1, 2.4, 3.4, 4.8, 5.8, 6.8]
-    exact = [pictures.BLUE if "exact" in name else pictures.RED for name in bars]
-    drawn = work.barh(places, list(bars.values()), color=exact)
-    work.bar_label(drawn, [f"{n:,}" for n in bars.values()], padding=3)
-    work.set(title="Calls of the network", xlim=(0, 1.25 * max(bars.values())), xticks=[], yticks=places, yticklabels=bars)
-    work.tick_params(axis="y", length=0, labelsize=8.5)
-    work.spines["bottom"].set_visible(False)
-    work.invert_yaxis()
+    sizes = [4, 12, 24, 36]
+    rings = {n: compare_ring(net, n, seconds=0, fewest=1) for n in sizes}
+    for way, colour in zip(WAYS, (pictures.BLUE, pictures.ORANGE, pictures.RED)):
+        calls = [rings[n]["BDF", way][0].n_calls for n in sizes]
+        work.plot(sizes, calls, "o-", color=colour, markersize=4)
+        beside = {"exact": (0, -14), "differences, sparse": (0, 8)}.get(way, (-12, 0))
+        work.annotate(way, (sizes[-1], calls[-1]), beside, textcoords="offset points", color=colour, ha="right")
+    work.set(
+        title="Ring, one day by BDF: calls of the network",
+        xlabel="parcels (5 unknowns each)",
+        xlim=(0, 38),
+        xticks=sizes,
+        ylim=(0, None),
+    )
     pictures.save(picture, path)
 
 

@@ -46,7 +46,8 @@ def error_of_rates(net, n_points=4096):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, default=HERE / "kinetics.npz", help="archive to write (%(default)s)")
+    default = HERE / "kinetics.npz"
+    parser.add_argument("-o", "--output", type=Path, default=default, help="archive to write (%(default)s)")
     arguments = parser.parse_args()
     net = train()
     error = f"relative RMS error of the rates at new points: {error_of_rates(net):.1e}"
