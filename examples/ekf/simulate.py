@@ -23,6 +23,7 @@ import fastjac as fj
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import others
+from measuring import medians
 
 Q = np.diag(DISTURBANCE**2 * SAMPLE_TIME)
 START_P = np.diag([1.0, 0.3, 0.05]) ** 2
@@ -100,6 +101,14 @@ def step_times(models, n_steps=2000, n_rounds=5):
     return {name: np.concatenate(each) for name, each in found.items()}
 
 
+def call_times(models, n_calls=200):
+    """{name: median time in s of one call for the prediction and its Jacobian, the rest of the filter aside}."""
+    x = np.append(START, [0.01, 500.0])
+    parts = {name: model.select(wrt=slice(0, 3)) for name, model in models.items()}
+    calls = {name: lambda p=p: [p.value_and_jacobian(x) for _ in range(n_calls)] for name, p in parts.items()}
+    return {name: each / n_calls for name, each in medians(calls).items()}
+
+
 def draw(net, path, n_steps=10_000):
     """The picture of this example."""
     import pictures
@@ -155,11 +164,12 @@ def main():
     models["NumPy by hand"] = others.by_hand(net)
     if arguments.others:
         models |= others.available(net)
-    times = step_times(models)
-    print(f"\n{'predict and update, microseconds':34}{'median':>8}{'p99':>8}")
+    times, calls = step_times(models), call_times(models)
+    print(f"\n{'microseconds':24}{'network':>9}{'predict and update':>20}{'p99':>9}")
     for name, each in times.items():
         ratio = np.median(each) / np.median(times["fastjac"])
-        print(f"{name:34}{np.median(each) * 1e6:8.1f}{np.quantile(each, 0.99) * 1e6:8.1f}{ratio:7.1f}x")
+        p50, p99 = 1e6 * np.quantile(each, [0.5, 0.99])
+        print(f"{name:24}{1e6 * calls[name]:9.2f}{p50:20.1f}{p99:9.1f}{ratio:7.1f}x")
 
 
 if __name__ == "__main__":
