@@ -6,7 +6,6 @@ J P Jᵀ = B (C P Cᵀ) Bᵀ and JᵀC⁻¹J = Cᵀ (BᵀC⁻¹B) C. Where s is 
 """
 
 import math
-from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,6 +16,8 @@ from fastjac.planning import TILE_NBYTES, CostModel
 # Multiply-adds up to which OpenBLAS computes in the calling thread, of two matrices and of a matrix and a
 # vector, and rows of the pieces that a larger product is cut into: docs/decisions/0002.
 GEMM_SERIAL, GEMV_SERIAL, PIECE = 64**3, 96**2, 64
+
+ABOVE_DIAGONAL = ~np.tri(PIECE, dtype=bool)
 
 # What a second network and its products cost besides multiply-adds.
 SPLIT_COST = 4 * CostModel().call
@@ -209,13 +210,9 @@ def congruence(X, S, out=None):
         out[..., first:stop, :stop] = multiply(XS[..., first:stop, :], X[..., :stop, :].mT)
         out[..., :first, first:stop] = out[..., first:stop, :first].mT
         diagonal = out[..., first:stop, first:stop]
-        np.copyto(diagonal, diagonal.mT, where=_above_diagonal(diagonal.shape[-1]))
+        n = diagonal.shape[-1]
+        np.copyto(diagonal, diagonal.mT, where=ABOVE_DIAGONAL[:n, :n])
     return out
-
-
-@lru_cache(maxsize=PIECE)
-def _above_diagonal(n):
-    return ~np.tri(n, dtype=bool)
 
 
 def multiply(A, B):

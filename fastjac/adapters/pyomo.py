@@ -1,7 +1,5 @@
 """Outputs of a network as a grey box of Pyomo: y = F(x) in an optimisation model."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from fastjac.adapters.optimize import Residual
@@ -38,36 +36,33 @@ def grey_box(net, input_names=None, output_names=None, wrt=None, held=None, outp
         names.append([f"{letter}{i}" for i in range(n)] if given is None else list(given))
         if len(names[-1]) != n:
             raise ValueError(f"names of {letter}: expected {n}, got {len(names[-1])}")
-    return _model_class()(residual, *names)
-
-
-@lru_cache(maxsize=1)
-def _model_class():
+    # Pyomo is imported when a grey box is asked for, so that the class is made here.
     from pyomo.contrib.pynumero.interfaces.external_grey_box import ExternalGreyBoxModel
-    from scipy.sparse import coo_matrix
 
-    class NetworkModel(ExternalGreyBoxModel):
-        """A network as a grey box, see `grey_box`."""
+    return type("NetworkModel", (NetworkMethods, ExternalGreyBoxModel), {})(residual, *names)
 
-        def __init__(self, residual, input_names, output_names):
-            self._residual, self._input_names, self._output_names = residual, input_names, output_names
-            self._values = None
 
-        def input_names(self):
-            return self._input_names
+class NetworkMethods:
+    """What Pyomo asks of a grey box, of a `Residual`."""
 
-        def output_names(self):
-            return self._output_names
+    def __init__(self, residual, input_names, output_names):
+        self._residual, self._input_names, self._output_names = residual, input_names, output_names
 
-        def set_input_values(self, input_values):
-            self._values = np.array(input_values, np.float64)
+    def input_names(self):
+        return self._input_names
 
-        def evaluate_outputs(self):
-            return self._residual.fun(self._values)
+    def output_names(self):
+        return self._output_names
 
-        def evaluate_jacobian_outputs(self):
-            J = self._residual.jac(self._values)
-            # All entries, also those that are zero here: Pyomo takes the pattern of the first point for all.
-            return coo_matrix((J.ravel(), np.indices(J.shape).reshape(2, -1)), J.shape)
+    def set_input_values(self, input_values):
+        self._values = np.array(input_values, np.float64)
 
-    return NetworkModel
+    def evaluate_outputs(self):
+        return self._residual.fun(self._values)
+
+    def evaluate_jacobian_outputs(self):
+        from scipy.sparse import coo_matrix
+
+        J = self._residual.jac(self._values)
+        # All entries, also those that are zero here: Pyomo takes the pattern of the first point for all.
+        return coo_matrix((J.ravel(), np.indices(J.shape).reshape(2, -1)), J.shape)
