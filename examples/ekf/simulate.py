@@ -118,7 +118,7 @@ def draw(net, path, n_steps=10_000):
     true, t = states[1:, 0], SAMPLE_TIME * np.arange(1, n_steps + 1)
     sigma = np.sqrt(covariances[:, 1, 1])
     error = estimates[:, 1] - true[:, 1]
-    picture, ((slip, rate), (wrong, nees)) = pictures.figure(9.5, 5.4, 2, 2, sharex=True)
+    picture, ((slip, rate), (wrong, knows)) = pictures.figure(9.5, 5.4, 2, 2, sharex=True)
 
     every = slice(None, None, 25)
     slip.plot(t[every], true[every, 1], color=pictures.GREY, linewidth=3.5, label="truth")
@@ -136,11 +136,11 @@ def draw(net, path, n_steps=10_000):
     wrong.set(title="Its error, and two standard deviations", ylabel="m/s", xlabel="time / s", ylim=(-0.35, 0.35))
 
     _, squared = experiment(net, n_steps)
-    nees.plot(t[every], squared.mean(axis=0)[every], color=pictures.RED, linewidth=1.1)
+    knows.plot(t[every], squared.mean(axis=0)[every], color=pictures.RED, linewidth=1.1)
     low, high = chi2.ppf([0.025, 0.975], 3 * len(squared)) / len(squared)
-    nees.axhspan(low, high, color=pictures.BLUE, alpha=0.2, linewidth=0)
-    nees.set(title=f"NEES, mean of {len(squared)} drives, and where 95 % should lie", xlabel="time / s")
-    nees.set(xlim=(0, t[-1]), ylim=(0, 8))
+    knows.axhspan(low, high, color=pictures.BLUE, alpha=0.2, linewidth=0)
+    knows.set(title=f"NEES, mean of {len(squared)} drives, and where 95 % should lie", xlabel="time / s")
+    knows.set(xlim=(0, t[-1]), ylim=(0, 8))
     pictures.save(picture, path)
 
 
