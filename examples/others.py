@@ -132,14 +132,22 @@ def torch(net):
     return Other(plain_value, value_and_jacobian)
 
 
+def casadi_value(net, x):
+    """The network's value as an expression of CasADi's x."""
+    import casadi
+
+    for W, b, name in plain(net):
+        x = casadi.DM(W).T @ x + casadi.DM(b)
+        x = x if name == "identity" else getattr(casadi, name)(x)
+    return x
+
+
 def casadi(net):
     """One point at a time, in CasADi's virtual machine."""
     import casadi
 
-    x = y = casadi.SX.sym("x", net.n_in)
-    for W, b, name in plain(net):
-        y = casadi.DM(W).T @ y + casadi.DM(b)
-        y = y if name == "identity" else getattr(casadi, name)(y)
+    x = casadi.SX.sym("x", net.n_in)
+    y = casadi_value(net, x)
     value = casadi.Function("value", [x], [y])
     both = casadi.Function("both", [x], [y, casadi.jacobian(y, x)])
 

@@ -1,7 +1,7 @@
 """Stiff chemistry with a learned right-hand side: solve_ivp with the exact Jacobian and with finite differences.
 
     python examples/kinetics/simulate.py                            # steps, evaluations, times
-    python examples/kinetics/simulate.py --others                   # and PyTorch, JAX, CasADi, NumPy by hand
+    python examples/kinetics/simulate.py --others                   # and PyTorch, JAX, CasADi, CVODE, NumPy by hand
     python examples/kinetics/simulate.py --picture kinetics.svg     # the picture
 
 First one parcel of air over three days of the polar summer, five unknowns. Then a ring of parcels around the pole,
@@ -10,7 +10,9 @@ one call for all parcels.
 """
 
 import argparse
+import importlib.util
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +153,52 @@ def compare_others(net, days=3, seconds=3.0):
     return medians({name: lambda m=m: solve(m, "Radau", days, jac=m.jacobian) for name, m in models.items()}, seconds)
 
 
+def cvode(model, days, exact=True):
+    """Last state, by CVODE of SUNDIALS through scikit-sundae."""
+    from sksundae.cvode import CVODE
+
+    def rhs(t, u, slope):
+        slope[:] = model.slope(t, u)
+
+    def jac(t, u, slope, J):
+        J[:] = model.jacobian(t, u) if model.start.size == 5 else model.jacobian(t, u).toarray()
+
+    model.n_calls = 0
+    solver = CVODE(rhs, jacfn=jac if exact else None, max_num_steps=100_000, **TOLERANCES)
+    return solver.solve([0, days * DAY], model.start).y[-1]
+
+
+def casadi_cvodes(net, days):
+    """A function that gives the same for one parcel, all of it by CasADi: the network in SX, CVODES beneath."""
+    import casadi
+
+    t, u = casadi.SX.sym("t"), casadi.SX.sym("u", 5)
+    v = u - PER_M3
+    x = casadi.vertcat(v, 0.5 + 0.4 * casadi.cos(2 * np.pi / DAY * t))
+    ode = others.casadi_value(net, x) * casadi.exp(-v)
+    options = {"reltol": TOLERANCES["rtol"], "abstol": TOLERANCES["atol"], "max_num_steps": 100_000}
+    solver = casadi.integrator("parcel", "cvodes", {"t": t, "x": u, "ode": ode}, 0, days * DAY, options)
+    return lambda: solver(x0=np.log(START) + PER_M3)["xf"].full()[:, 0]
+
+
+def compare_cvode(net, seconds=2.0):
+    """{name: (time in s, calls of the network)} by CVODE, as far as scikit-sundae and CasADi are installed."""
+    calls, n_calls = {}, {}
+
+    def run(name, model, days, exact):
+        cvode(model, days, exact)
+        n_calls[name] = model.n_calls
+
+    if importlib.util.find_spec("sksundae"):
+        for title, model, days in (("parcel", Parcel(net), 3), ("ring of 36", Ring(net, 36), 1)):
+            for way, exact in (("exact", True), ("finite differences", False)):
+                name = f"{title}, {way}"
+                calls[name] = partial(run, name, model, days, exact)
+    if importlib.util.find_spec("casadi"):
+        calls["parcel, all by CasADi"] = casadi_cvodes(net, 3)
+    return {name: (time, n_calls.get(name)) for name, time in medians(calls, seconds, 3).items()} if calls else {}
+
+
 def print_comparison(title, results):
     print(f"\n{title}\n{'':34}{'steps':>7}{'nfev':>7}{'njev':>7}{'nlu':>7}{'calls':>9}{'ms':>9}{'':>7}")
     for (method, name), (solution, time) in results.items():
@@ -226,6 +274,9 @@ def main():
         times = compare_others(net)
         for name, time in times.items():
             print(f"{name:14}{time * 1e3:8.1f} ms{time / times['fastjac']:6.1f}x")
+        print("\nBy CVODE; calls of the network, ms")
+        for name, (time, n_calls) in compare_cvode(net).items():
+            print(f"{name:32}{n_calls or '':>7}{time * 1e3:9.1f}")
 
 
 if __name__ == "__main__":

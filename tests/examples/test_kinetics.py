@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from loading import EXAMPLES, load
 from numpy.testing import assert_allclose
+from scipy.integrate import solve_ivp
 
 import fastjac as fj
 
@@ -79,6 +80,21 @@ def test_ring_needs_fewer_calls_with_the_exact_jacobian(simulate, net):
     assert 1.2 * sparse.n_calls < dense.n_calls
     at = np.linspace(100, 0.1 * simulate.DAY, 20)
     assert_allclose(exact.sol(at), dense.sol(at), rtol=0, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the other programs, while they are imported
+@pytest.mark.parametrize("program", ["sksundae", "casadi"])
+def test_cvode_comes_to_the_same(simulate, net, program):
+    pytest.importorskip(program)
+    model, days = simulate.Parcel(net), 0.02
+    expected = solve_ivp(model.slope, (0, days * 86400), model.start, "Radau", rtol=1e-9, atol=1e-9).y[:, -1]
+    found = simulate.cvode(model, days) if program == "sksundae" else simulate.casadi_cvodes(net, days)()
+    assert_allclose(found, expected, rtol=0, atol=1e-4)
+    if program == "sksundae":
+        ring = simulate.Ring(net, 4)
+        exact, n_calls = simulate.cvode(ring, days), ring.n_calls
+        assert_allclose(simulate.cvode(ring, days, exact=False), exact, rtol=0, atol=1e-4)
+        assert n_calls < ring.n_calls
 
 
 def test_training_converges(train, monkeypatch):
