@@ -96,7 +96,8 @@ def main():
         for host, figures in hosts.items():
             print(f"{name:<16}{host:<14}" + "".join(f"{value:>10,.0f}" for value in figures.values()))
     if options.json:
-        options.json.write_text(json.dumps({"machine": describe(), "clock": clock, "results": results}, indent=1) + "\n")
+        found = {"machine": describe(), "clock": clock, "results": results}
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
