@@ -132,20 +132,27 @@ class Body:
             lines = self.meet(step, scale, out)
         return lines + (self.apply(taker, n_rows, out) if taker >= 0 else [])
 
+    def scaled(self, n_rows, ld, A, rows, columns, out):
+        """The line out = A with rows and columns scaled; "NULL" where they are not."""
+        if rows == columns == "NULL":
+            return f"    memcpy({out}, {A}, {n_rows * ld} * sizeof *work);"
+        name = "scale_columns" if rows == "NULL" else "scale_rows" if columns == "NULL" else "scale"
+        return self.call(name, n_rows, ld, A, *(d for d in (rows, columns) if d != "NULL"), out)
+
     def form(self, step, scale, out):
         """D W^T, its columns scaled, or its transpose W D."""
         model, k = self.model, step.layer
         n_rows, n_cols = model.shape(step)
         ld, kind = model.padded(n_cols), model.kind(k)
         if step.out_transposed:
-            lines = [self.call("scale", n_rows, ld, self.tables.of_chain(k), "NULL", self.derivative(k), out)]
+            lines = [self.scaled(n_rows, ld, self.tables.of_chain(k), "NULL", self.derivative(k), out)]
             return lines + self.apply(k, n_rows, out, forward=True)
         Wt = self.tables.of_chain(k, transposed=True)
         if kind in ("unit", "diagonal"):
-            return [self.call("scale", n_rows, ld, Wt, self.derivative(k), scale, out)]
+            return [self.scaled(n_rows, ld, Wt, self.derivative(k), scale, out)]
         lines = [self.call(f"form_{kind}", n_rows, ld, Wt, model.at(f"D{k + 1}"), out)]
         if scale != "NULL":
-            lines.append(self.call("scale", n_rows, ld, out, "NULL", scale, out))
+            lines.append(self.scaled(n_rows, ld, out, "NULL", scale, out))
         return lines
 
     def meet(self, step, scale, out):
@@ -195,7 +202,7 @@ class Body:
         """g = w^T J."""
         model, last = self.model, len(self.model.plan.widths) - 2
         R = model.row(last)
-        lines = [self.call("scale", 1, model.n_out, "w", "NULL", self.derivative(last), R)]
+        lines = [self.scaled(1, model.n_out, "w", "NULL", self.derivative(last), R)]
         lines += self.apply(last, 1, R)
         for k in range(last, -1, -1):
             (n_in, n_out), scale = model.plan.widths[k : k + 2], self.derivative(k - 1)

@@ -125,15 +125,34 @@ static FJ_INLINE void FJ_NAME(multiply)(int n_rows, ptrdiff_t n_terms, const int
     }
 }
 
-/* out = A, each row times its number of `rows` and each column times its number of `columns`; NULL for ones. */
+/* out = A, each row times its number of `rows`. */
+static FJ_INLINE void FJ_NAME(scale_rows)(int n_rows, int ld, const FJ_REAL *A, const FJ_REAL *rows, FJ_REAL *out)
+{
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        for (ptrdiff_t j = 0; j < ld; j++) {
+            out[i * ld + j] = rows[i] * A[i * ld + j];
+        }
+    }
+}
+
+/* out = A, each column times its number of `columns`. */
+static FJ_INLINE void FJ_NAME(scale_columns)(int n_rows, int ld, const FJ_REAL *A, const FJ_REAL *columns,
+                                             FJ_REAL *out)
+{
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        for (ptrdiff_t j = 0; j < ld; j++) {
+            out[i * ld + j] = A[i * ld + j] * columns[j];
+        }
+    }
+}
+
+/* Both. */
 static FJ_INLINE void FJ_NAME(scale)(int n_rows, int ld, const FJ_REAL *A, const FJ_REAL *rows, const FJ_REAL *columns,
                                      FJ_REAL *out)
 {
     for (ptrdiff_t i = 0; i < n_rows; i++) {
-        const FJ_REAL row = rows != NULL ? rows[i] : 1;
         for (ptrdiff_t j = 0; j < ld; j++) {
-            const FJ_REAL column = columns != NULL ? columns[j] : 1;
-            out[i * ld + j] = row * A[i * ld + j] * column;
+            out[i * ld + j] = rows[i] * A[i * ld + j] * columns[j];
         }
     }
 }
