@@ -282,7 +282,7 @@ class Network(Program):
         >>> from scipy.optimize import least_squares
         >>> net = fj.Network([([[1.0, 0.5], [0.0, 2.0]], None, "tanh")])
         >>> residual = net.as_residual(target=[0.1, 0.2])
-        >>> least_squares(residual.fun, [0.0, 0.0], jac=residual.jac).cost < 1e-12
+        >>> bool(least_squares(residual.fun, [0.0, 0.0], jac=residual.jac).cost < 1e-12)
         True
         """
         from fastjac.adapters.optimize import Residual

@@ -315,6 +315,11 @@ def test_arguments_of_a_measurement(kalman):
     np.testing.assert_allclose(kalman.y[:, 0], -sensor(x), rtol=1e-13)
 
 
+def test_held_inputs_of_a_filter_know_no_time():
+    with pytest.raises(TypeError, match="held: expected numbers, got a function"):
+        KalmanModel(make_network((4, 7, 2), ["tanh"]), state=[0, 1, 2], held=lambda t: [t])
+
+
 def test_motion_with_another_number_of_outputs(kalman):
     with pytest.raises(ValueError, match="one output for each of the 3 state variables, got 2"):
         KalmanModel(make_network((3, 7, 2), ["tanh"])).predict(kalman)

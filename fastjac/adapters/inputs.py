@@ -14,11 +14,13 @@ class Inputs:
     wrt : slice, sequence of int, or mask of bool, optional
         Which inputs vary, in the order of the solver's vector; all of them if not given.
     held : array_like, shape (n_in − n_wrt,), or callable, optional
-        The others, by increasing index: values, or a function of t that gives them.
+        The others, by increasing index: values, or, where there is time, a function of t that gives them.
     outputs : slice, sequence of int, or mask of bool, optional
         Which outputs; all of them if not given.
     name : str
         What `wrt` is called in messages.
+    has_time : bool
+        Whether `held` may be a function of t.
 
     Attributes
     ----------
@@ -27,7 +29,7 @@ class Inputs:
     n_wrt, n_out : int
     """
 
-    def __init__(self, net, wrt=None, held=None, outputs=None, name="wrt"):
+    def __init__(self, net, wrt=None, held=None, outputs=None, name="wrt", has_time=False):
         self.wrt = np.arange(net.n_in) if wrt is None else _arguments.as_index(wrt, net.n_in, name)
         if len(np.unique(self.wrt)) < len(self.wrt):
             raise ValueError(f"{name}: expected each input once, got {wrt!r}")
@@ -36,6 +38,8 @@ class Inputs:
         self.n_wrt, self.n_out = self.part.n_wrt, self.part.n_out
         self._is_whole = wrt is None
         self._name = name
+        if callable(held) and not has_time:
+            raise TypeError("held: expected numbers, got a function: there is no time")
         self.held = held if held is None or callable(held) else self._as_held(held)
 
     def point(self, v, held=None):

@@ -7,7 +7,7 @@ class Ode:
     """dy/dt = F(x) with x[state] = y, see `Network.as_ode`."""
 
     def __init__(self, net, state=None, held=None, outputs=None):
-        self._inputs = Inputs(net, state, held, outputs, "state")
+        self._inputs = Inputs(net, state, held, outputs, "state", has_time=True)
         self._part = self._inputs.part
         if self._inputs.n_out != self._inputs.n_wrt:
             raise ValueError(f"expected one output for each of the {self._inputs.n_wrt} state variables, "

@@ -11,8 +11,6 @@ class Residual:
 
     def __init__(self, net, target=None, wrt=None, held=None, outputs=None):
         self._inputs = Inputs(net, wrt, held, outputs)
-        if callable(held):
-            raise TypeError("held: expected numbers, got a function: there is no time")
         n_out = self._inputs.n_out
         self._target = np.zeros(n_out) if target is None else _arguments.as_real(target, "target")
         if self._target.shape != (n_out,):
