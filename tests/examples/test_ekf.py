@@ -52,11 +52,11 @@ def test_shipped_network_knows_the_motion(simulate, train, net):
 
 
 def test_filter_is_consistent_and_as_good_as_with_the_physics(simulate, net):
-    rms, squared = simulate.experiment(net, n_steps=500, n_runs=8)
-    expected, _ = simulate.experiment(simulate.Truth(), n_steps=500, n_runs=8)
+    rms, squared = simulate.experiment(net, n_steps=300, n_runs=6)
+    expected, _ = simulate.experiment(simulate.Truth(), n_steps=300, n_runs=6)
     assert_allclose(rms, expected, rtol=0.02)
     assert rms[0] < 0.5 * simulate.NOISE[0] and rms[2] < 0.6 * simulate.NOISE[1]
-    low, high = chi2.ppf([1e-4, 1 - 1e-4], 3 * 8) / 8  # of one instant; the mean over time is nearer
+    low, high = chi2.ppf([1e-4, 1 - 1e-4], 3 * 6) / 6  # of one instant; the mean over time is nearer
     assert low < squared.mean() < high
     assert 2.2 < squared.mean() < 3.8
 
