@@ -50,6 +50,8 @@ def run(task, n_points, piece, n_workers):
             helpers.pop()
         except BaseException as error:
             failures.append(error)
+    # A helper that was cancelled waits in the queue of the pool; it must not keep the arrays of the task alive.
+    task = None
     if failures:
         raise failures[0]
 
