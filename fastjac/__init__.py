@@ -7,6 +7,7 @@ from fastjac._version import __version__
 from fastjac.activations import ACTIVATIONS
 from fastjac.layer import Layer
 from fastjac.network import Network
+from fastjac.parts import Affine, Elementwise, Residual
 from fastjac.planning import Plan
 from fastjac.selection import Selection
 
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTIVATIONS",
+    "Affine",
+    "Elementwise",
     "Layer",
     "ModelFormatError",
     "Network",
     "Plan",
+    "Residual",
     "Selection",
     "__version__",
     "from_nnet",

@@ -15,6 +15,7 @@ ctypedef struct program_t:
     bint is_f64
     network_t net
     network_t sweep
+    const void* center        # what is subtracted from x, or NULL
     Py_ssize_t n_in           # of x
     Py_ssize_t n_wrt          # columns of J
     Py_ssize_t n_out          # rows of J

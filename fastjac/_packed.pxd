@@ -10,6 +10,7 @@ cdef class Packed:
     cdef readonly str engine
     cdef readonly object order
     cdef readonly object activity
+    cdef readonly object center
     cdef readonly str simd
     cdef Py_ssize_t n_lanes
     cdef Py_ssize_t costs[VJP + 1]      # multiply-adds of one point for each operation

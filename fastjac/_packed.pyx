@@ -41,7 +41,7 @@ cdef class Packed:
 
     # ------------------------------------------------------------ packing
 
-    def _pack(self, tuple layers, dtype, str engine, order, activity):
+    def _pack(self, tuple layers, center, dtype, str engine, order, activity):
         """Copy what the layers hold into the form that the engine reads. Called once, by Network."""
         cdef Py_ssize_t k, n_values = 0
         cdef layer_t* packed
@@ -64,6 +64,7 @@ cdef class Packed:
             packed.activation = codes.index(layer.activation)
             packed.has_parameters = len(layer.parameter_rows) > 0
             packed.vanishes = entry.vanishes
+            packed.n_active = layer.n_out - layer.n_carried
             packed.derivative = UNIT if layer.activation == "identity" else DERIVATIVE_KINDS[entry.kind]
             self.pack_weight(packed, layer.W)
             packed.b = self.keep(np.zeros(layer.n_out) if layer.b is None else layer.b, self.n_lanes)
@@ -73,6 +74,9 @@ cdef class Packed:
         program.net.max_width = padded(max(widths), self.n_lanes)
         program.net.n_values = n_value_elements(widths, self.n_lanes)
         program.sweep = program.net
+        if center is not None:
+            program.center = self.keep(center, 1)
+        self.center = center
         self.finish(tuple(widths), program.net.n_values)
 
     def _select(self, Packed base, wrt, outputs):
@@ -101,6 +105,7 @@ cdef class Packed:
         retain(base.program)
         program.base = base.program
         program.net = program.sweep = base.program.net
+        self.center, program.center = base.center, base.program.center
         n_layers = program.net.n_layers
         last = base.program.net.layers + n_layers - 1
         picks = outputs is not None and last.derivative != UNIT and last.derivative != DIAGONAL

@@ -30,9 +30,9 @@ cdef Py_ssize_t multiply_adds(const program_t* program, const plan_t* plan, oper
 
 # ---------------------------------------------------------------- tiles
 #
-# Behind what the engine needs, the workspace has room for the results of the tile: the value of all
-# outputs, which the engine always computes, and the product, where it is not written straight to its
-# target.
+# Behind what the engine needs, the workspace has room for the value of all outputs, which the engine always
+# computes; for x less its center, where the network has one; and for the product, where it is not written
+# straight to its target.
 
 
 cdef inline const layer_t* last_layer(const network_t* net) noexcept nogil:
@@ -55,6 +55,8 @@ cdef Py_ssize_t workspace_nbytes(const program_t* program, const plan_t* plan, c
                                  Py_ssize_t n_points) noexcept nogil:
     cdef Py_ssize_t n = n_workspace_elements(program, plan, call.what)
     n += last_layer(&program.net).n_out
+    if program.center != NULL:
+        n += program.n_in
     if call.product.strided:
         n += n_product_elements(program, call.what)
     return n_points * n * (8 if program.is_f64 else 4) + ALIGNMENT
@@ -86,7 +88,7 @@ cdef void run_tile(const program_t* program, const plan_t* plan, const call_t* c
     cdef const real* x = <const real*>call.x + first * program.n_in
     cdef const real* v = NULL
     cdef real* spare_value = workspace + n_workspace_elements(program, plan, call.what) * n_points
-    cdef real* spare_product = spare_value + n_all * n_points
+    cdef real* spare_product = spare_value + (n_all + (program.n_in if program.center != NULL else 0)) * n_points
     cdef real* y = spare_value
     cdef real* product = spare_product
     if call.value.data != NULL and not call.value.strided and program.outputs == NULL:
@@ -96,6 +98,9 @@ cdef void run_tile(const program_t* program, const plan_t* plan, const call_t* c
     if call.v != NULL:
         v = <const real*>call.v + first * (program.n_wrt if call.what == JVP else program.n_out)
 
+    if program.center != NULL:
+        subtract_center(program, n_points, x, spare_value + n_all * n_points)
+        x = spare_value + n_all * n_points
     compute_values(net, n_points, x, workspace, y)
     if program.gathers and call.what != VALUE:
         gather_derivative(program, n_points, workspace)
@@ -110,6 +115,15 @@ cdef void run_tile(const program_t* program, const plan_t* plan, const call_t* c
         scatter(net, n_points, product, program.n_out if needs_plan(call.what) else 1,
                 program.n_out if call.what == JVP else program.n_wrt, call.product.strides,
                 <real*>call.product.data + first * call.product.strides.point)
+
+
+cdef inline void subtract_center(const program_t* program, Py_ssize_t n_points, const real* x,
+                                 real* out) noexcept nogil:
+    cdef Py_ssize_t point, i
+    cdef const real* center = <const real*>program.center
+    for point in range(n_points):
+        for i in range(program.n_in):
+            out[point * program.n_in + i] = x[point * program.n_in + i] - center[i]
 
 
 cdef inline void compute_values(const network_t* net, Py_ssize_t n_points, const real* x, real* workspace,

@@ -1,5 +1,6 @@
 """Layer: weights, bias and activation. Immutable, validated when made."""
 
+from operator import index
 from types import MappingProxyType
 
 import numpy as np
@@ -10,8 +11,9 @@ from fastjac._arguments import as_real
 # Largest dimension that every BLAS can be told.
 MAX_WIDTH = 2**31 - 1
 
-# Version of what a pickle of a layer or a network holds. 2: the activity of a network.
-PICKLE_VERSION = 2
+# Version of what a pickle of a layer or a network holds. 2: the activity of a network. 3: units that carry a
+# skip, the center of a network.
+PICKLE_VERSION = 3
 
 
 class Layer:
@@ -28,8 +30,10 @@ class Layer:
         Bias, zero if not given. Copied.
     activation : str
         A name or an alias of `fastjac.ACTIVATIONS`; case and underscores do not matter.
+    n_carried : int
+        How many units, the last ones, have no activation: they carry values past it, such as those of a skip.
     **parameters
-        Parameters of the activation, scalars or arrays with one value per unit.
+        Parameters of the activation, scalars or arrays with one value per unit that has it.
 
     Attributes
     ----------
@@ -39,9 +43,9 @@ class Layer:
         Canonical name.
     parameters : mapping
         Name to value, with the defaults filled in.
-    parameter_rows : numpy.ndarray, shape (n_parameters, n_out)
+    parameter_rows : numpy.ndarray, shape (n_parameters, n_out − n_carried)
         The same with one value per unit, read-only.
-    n_in, n_out : int
+    n_in, n_out, n_carried : int
 
     Raises
     ------
@@ -58,9 +62,9 @@ class Layer:
     (2, 3)
     """
 
-    __slots__ = ("W", "activation", "b", "parameter_rows", "parameters")
+    __slots__ = ("W", "activation", "b", "n_carried", "parameter_rows", "parameters")
 
-    def __init__(self, W, b=None, activation="identity", **parameters):
+    def __init__(self, W, b=None, activation="identity", *, n_carried=0, **parameters):
         if hasattr(self, "W"):
             raise RuntimeError("a Layer is immutable: __init__ was called a second time")
         W = _as_weights(W, "W", 2)
@@ -69,13 +73,19 @@ class Layer:
         if b is not None and b.shape != (n_out,):
             raise ValueError(f"b: expected shape ({n_out},), got {b.shape}")
         entry = activations.find(activation)
+        n_carried = index(n_carried)
+        if not 0 <= n_carried < n_out:
+            raise ValueError(f"n_carried: expected a number from 0 to {n_out - 1}, got {n_carried}")
+        if n_carried and entry.kind != "diagonal":
+            raise ValueError(f"n_carried: expected 0 beside {entry.name}, which needs all units, got {n_carried}")
         # gelu(approximate="tanh") is an activation of its own, with its own name.
-        name, parameters, rows = activations.parameter_rows(entry, parameters, n_out)
+        name, parameters, rows = activations.parameter_rows(entry, parameters, n_out - n_carried)
         rows.flags.writeable = False
         set_slot = object.__setattr__
         set_slot(self, "W", W)
         set_slot(self, "b", b)
         set_slot(self, "activation", name)
+        set_slot(self, "n_carried", n_carried)
         set_slot(self, "parameters", MappingProxyType(parameters))
         set_slot(self, "parameter_rows", rows)
 
@@ -97,10 +107,11 @@ class Layer:
 
     def __repr__(self):
         parameters = "".join(f", {name}={_brief(value)}" for name, value in self.parameters.items())
-        return f"Layer({self.n_in} -> {self.n_out}, {self.activation!r}{parameters})"
+        carried = f", {self.n_carried} carried" * bool(self.n_carried)
+        return f"Layer({self.n_in} -> {self.n_out}, {self.activation!r}{parameters}{carried})"
 
     def __reduce__(self):
-        return _make_layer, (PICKLE_VERSION, self.W, self.b, self.activation, dict(self.parameters))
+        return _make_layer, (PICKLE_VERSION, self.W, self.b, self.activation, dict(self.parameters), self.n_carried)
 
     def __copy__(self):
         return self
@@ -109,9 +120,9 @@ class Layer:
         return self
 
 
-def _make_layer(version, W, b, activation, parameters):
+def _make_layer(version, W, b, activation, parameters, n_carried=0):
     check_pickle_version(version)
-    return Layer(W, b, activation, **parameters)
+    return Layer(W, b, activation, n_carried=n_carried, **parameters)
 
 
 def check_pickle_version(version):
@@ -132,8 +143,8 @@ def _as_weights(array, name, ndim):
         raise ValueError(f"{name}: expected dimensions of at most {MAX_WIDTH}, got shape {array.shape}")
     array = np.array(array, np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64, order="C")
     if not np.isfinite(array).all():
-        index = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
-        raise ValueError(f"{name}: expected finite numbers, got {array[index]} at index {index}")
+        place = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+        raise ValueError(f"{name}: expected finite numbers, got {array[place]} at index {place}")
     array.flags.writeable = False
     return array
 

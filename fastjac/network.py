@@ -3,7 +3,10 @@
 import numpy as np
 
 from fastjac._program import Program
+from fastjac._arguments import as_real
 from fastjac.layer import PICKLE_VERSION, Layer, check_pickle_version
+from fastjac.lowering import dtype_of, lower
+from fastjac.parts import Affine, Elementwise, Residual
 from fastjac.planning import as_activity, check_order
 from fastjac.selection import Selection
 
@@ -22,8 +25,8 @@ class Network(Program):
 
     Parameters
     ----------
-    layers : sequence of Layer, or of tuples (W, b, activation)
-        From the input to the output.
+    layers : sequence of Layer, Elementwise, Affine, Residual, or of tuples (W, b, activation)
+        From the input to the output. The network makes dense layers of them all.
     dtype : {float32, float64}, optional
         In which the network computes; that of the weights if not given (float64 where they differ).
     engine : {"auto", "packed", "blas"}
@@ -44,6 +47,9 @@ class Network(Program):
     widths : tuple of int
         (n_0, …, n_L).
     layers : tuple of Layer
+        The dense layers that were made.
+    center : ndarray, shape (n_in,), or None
+        What is subtracted from x before the first layer.
     dtype : numpy.dtype
     engine : str
         "packed" or "blas".
@@ -81,23 +87,18 @@ class Network(Program):
     __slots__ = ()
 
     def __init__(self, layers, *, dtype=None, engine="auto", order="auto", activity=None):
-        layers = tuple(_as_layer(layer, k) for k, layer in enumerate(_as_sequence(layers), 1))
-        if not layers:
+        parts = [_as_part(part, k) for k, part in enumerate(_as_sequence(layers), 1)]
+        if not parts:
             raise ValueError("layers: expected at least one layer, got none")
-        for k in range(1, len(layers)):
-            if layers[k].n_in != layers[k - 1].n_out:
-                raise ValueError(
-                    f"layer {k + 1}: expected {layers[k - 1].n_out} inputs, the width of layer {k}, "
-                    f"got W of shape {layers[k].W.shape}"
-                )
-        dtype = _as_dtype(dtype, layers)
+        dtype = _as_dtype(dtype, parts)
+        layers, center = lower(parts)
         for k, layer in enumerate(layers, 1):
             _check_finite(layer, k, dtype)
         if engine not in ENGINES:
             raise ValueError(f"engine: expected one of {', '.join(map(repr, ENGINES))}, got {engine!r}")
         check_order(order, len(layers))
         activity = as_activity(activity, len(layers))
-        self._pack(layers, dtype, AUTOMATIC if engine == "auto" else engine, order, activity)
+        self._pack(layers, center, dtype, AUTOMATIC if engine == "auto" else engine, order, activity)
 
     @property
     def n_params(self):
@@ -289,6 +290,59 @@ class Network(Program):
 
         return Residual(self, target, wrt, held, outputs)
 
+    @property
+    def _parts(self):
+        """What makes the same network: its layers behind its center."""
+        return self.layers if self.center is None else (Affine(center=self.center), *self.layers)
+
+    def with_input_scaling(self, mean, std):
+        """The network of physical inputs: x ↦ F((x − mean) / std).
+
+        Parameters
+        ----------
+        mean, std : float or array_like, shape (n_in,)
+            In the units of x.
+
+        Returns
+        -------
+        Network
+            Its J is ∂y/∂x for the physical x: J_F diag(1/std), in units of y per unit of x.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is not one number for each input or for all, or `std` is zero or not finite.
+        """
+        affine = Affine(scale=1 / _as_std(std), center=mean)
+        return Network((affine, *self._parts), **self._options)
+
+    def with_output_scaling(self, mean, std):
+        """The network of physical outputs: x ↦ mean + std F(x).
+
+        Parameters
+        ----------
+        mean, std : float or array_like, shape (n_out,)
+            In the units of y.
+
+        Returns
+        -------
+        Network
+            Its J is ∂y/∂x for the physical y: diag(std) J_F, in units of y per unit of x.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is not one number for each output or for all, or `std` is zero or not finite.
+        """
+        return Network((*self._parts, Affine(scale=_as_std(std), shift=mean)), **self._options)
+
+    @property
+    def _options(self):
+        """Options of a network that has more or fewer layers."""
+        order = self.order if isinstance(self.order, str) else "auto"
+        activity = None if isinstance(self.activity, tuple) else self.activity
+        return {"dtype": self.dtype, "engine": self.engine, "order": order, "activity": activity}
+
     def formula(self, symbolic=False):
         """LaTeX of F and of its Jacobian, factor by factor.
 
@@ -303,7 +357,7 @@ class Network(Program):
         """
         from fastjac import render
 
-        return render.formula(self.layers, symbolic=symbolic)
+        return render.formula(self.layers, symbolic=symbolic, centered=self.center is not None)
 
     def diagram(self, style="auto", jacobian=True):
         """Picture of the network as SVG.
@@ -375,7 +429,7 @@ class Network(Program):
         """The network in a dtype, or itself if that is None or its own."""
         if dtype is None or _as_dtype(dtype, self.layers) == self.dtype:
             return self
-        return Network(self.layers, dtype=dtype, engine=self.engine, order=self.order, activity=self.activity)
+        return Network(self._parts, dtype=dtype, engine=self.engine, order=self.order, activity=self.activity)
 
     def _split(self, s):
         """The networks of the layers up to s and of those after it, for `products`."""
@@ -403,7 +457,7 @@ class Network(Program):
 
     def __reduce__(self):
         return _make_network, (
-            PICKLE_VERSION, self.layers, self.dtype.name, self.engine, self.order, self.activity)
+            PICKLE_VERSION, self.layers, self.dtype.name, self.engine, self.order, self.activity, self.center)
 
     def __copy__(self):
         return self
@@ -412,9 +466,10 @@ class Network(Program):
         return self
 
 
-def _make_network(version, layers, dtype, engine, order, activity=None):
+def _make_network(version, layers, dtype, engine, order, activity=None, center=None):
     check_pickle_version(version)
-    return Network(layers, dtype=dtype, engine=engine, order=order, activity=activity)
+    parts = layers if center is None else (Affine(center=center), *layers)
+    return Network(parts, dtype=dtype, engine=engine, order=order, activity=activity)
 
 
 def _as_sequence(layers):
@@ -426,9 +481,11 @@ def _as_sequence(layers):
         raise TypeError(f"layers: expected a sequence of layers, got {type(layers).__name__}") from None
 
 
-def _as_layer(layer, k):
-    if isinstance(layer, Layer):
+def _as_part(layer, k):
+    if isinstance(layer, Layer | Elementwise | Affine):
         return layer
+    if isinstance(layer, Residual):
+        return Residual(_as_part(part, f"{k}, {i} of the block") for i, part in enumerate(layer.layers, 1))
     if not (isinstance(layer, tuple) and 1 <= len(layer) <= 3):
         raise TypeError(f"layer {k}: expected a Layer or a tuple (W, b, activation), got {type(layer).__name__}")
     try:
@@ -437,9 +494,9 @@ def _as_layer(layer, k):
         raise type(error)(f"layer {k}: {error}") from None
 
 
-def _as_dtype(dtype, layers):
+def _as_dtype(dtype, parts):
     if dtype is None:
-        return np.result_type(*(array for layer in layers for array in (layer.W, layer.b) if array is not None))
+        return dtype_of(parts)
     try:
         found = np.dtype(dtype)
     except TypeError:
@@ -447,6 +504,13 @@ def _as_dtype(dtype, layers):
     if found not in (np.float32, np.float64) or not found.isnative:
         raise TypeError(f"dtype: expected float32 or float64, got {dtype!r}")
     return found
+
+
+def _as_std(std):
+    std = as_real(std, "std")
+    if not (np.isfinite(std).all() and np.all(std != 0)):
+        raise ValueError(f"std: expected finite numbers other than zero, got {std}")
+    return std
 
 
 def _check_finite(layer, k, dtype):

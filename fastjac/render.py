@@ -31,7 +31,7 @@ _HEADER = ("layer", "in -> out", "activation", "parameters", "weights")
 # ---------------------------------------------------------------------------------------------- formula
 
 
-def formula(layers, symbolic=True):
+def formula(layers, symbolic=True, centered=False):
     r"""LaTeX of F and of its Jacobian J_F, as one ``aligned`` environment.
 
     The factors of J_F stand in the order in which the layers of the picture are met from right to left.
@@ -43,6 +43,8 @@ def formula(layers, symbolic=True):
         True writes f_k and abbreviates more than four layers; False writes the names of the activations,
         the shape of every factor and one line of definitions per layer, and leaves out the derivative of
         the identity, which is I (the formula says so).
+    centered : bool
+        Whether x stands for the inputs less a constant.
 
     Returns
     -------
@@ -50,6 +52,12 @@ def formula(layers, symbolic=True):
         Without delimiters; MathJax and KaTeX render it in display mode.
     """
     lines = _symbolic_lines(layers) if symbolic else _named_lines(layers)
+    carried = [k for k, layer in enumerate(layers, 1) if getattr(layer, "n_carried", 0)]
+    if carried:
+        texts = ", ".join(rf"{layers[k - 1].n_carried} \text{{ of }} a_{{{k}}}" for k in carried)
+        lines.append(rf"&\text{{without activation, as they carry a skip: the last }} {texts}")
+    if centered:
+        lines.append(r"&\text{where } x \text{ stands for the inputs less their center } c")
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
@@ -229,7 +237,12 @@ def _rows(layers):
             continue
         layer = layers[k - 1]
         widths = f"{layer.n_in:>{digits}} -> {layer.n_out}"
-        yield str(k), widths, layer.activation, _parameters(layer), f"{_n_weights(layer):,}"
+        yield str(k), widths, _named(layer), _parameters(layer), f"{_n_weights(layer):,}"
+
+
+def _named(layer):
+    carried = getattr(layer, "n_carried", 0)
+    return f"{layer.activation} of {layer.n_out - carried}" if carried else layer.activation
 
 
 def _total(layers):

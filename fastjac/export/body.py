@@ -31,26 +31,43 @@ class Body:
         if kind != "diagonal":
             return self.call(kind, layer.n_out, a, d)
         n, dtype = model.padded(layer.n_out), model.net.dtype
+        if layer.n_carried:
+            n = layer.n_out - layer.n_carried
         each = {name: np.ndim(value) > 0 for name, value in layer.parameters.items()}
         name = f"{model.name}_layer{k + 1}_{layer.activation}" if each else f"{model.name}_{layer.activation}_{n}"
+        name += f"_of_{layer.n_out}" * bool(layer.n_carried)
         self.templates.add(f"f_{layer.activation}")
         arguments = "".join(
             f", {self.tables.parameter(k, key)}[i]" if per_unit else
             f", {literal(float(np.asarray(layer.parameters[key], dtype)), dtype)}"
             for key, per_unit in each.items())
         self.activations[name] = (
-            f"/* a = f(a) and d = f'(a), f being {layer.activation}. */\n"
+            f"/* a = f(a) and d = f'(a), f being {layer.activation}"
+            f"{f' for the first {n} units; the others carry a skip' * bool(layer.n_carried)}. */\n"
             f"static void {name}({model.real} *restrict a, {model.real} *restrict d)\n"
             "{\n"
             f"    for (int i = 0; i < {n}; i++) {{\n"
             f"        a[i] = {model.name}_f_{layer.activation}(a[i]{arguments}, &d[i]);\n"
             "    }\n"
+            + self.carried(k) * bool(layer.n_carried) +
             "}\n")
         return f"    {name}({a}, {d});"
+
+    def carried(self, k):
+        """The lines that give the units without activation the derivative 1, and the padding 0."""
+        layer = self.model.layers[k]
+        first, stop, end = layer.n_out - layer.n_carried, layer.n_out, self.model.padded(layer.n_out)
+        return (f"    for (int i = {first}; i < {end}; i++) {{\n"
+                f"        d[i] = i < {stop} ? 1 : 0;\n"
+                "    }\n")
 
     def forward(self):
         """The value pass: the value is left in a row, the derivatives in the workspace."""
         model, lines, a = self.model, [], "x"
+        if model.net.center is not None:
+            a = model.row(1)
+            lines.append("    /* the inputs less their center */")
+            lines.append(self.call("subtract", model.n_in, "x", self.tables.center(), a))
         for k, layer in enumerate(model.layers):
             affine = self.products.affine(layer.n_in, layer.n_out)
             lines.append(f"    /* layer {k + 1}: {layer.n_in} -> {layer.n_out}, {layer.activation} */")

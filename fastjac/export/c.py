@@ -125,7 +125,7 @@ def source(model):
         runs.append(body.pull())
     public = [definition(model, body, function) for function in public_names(model)]
     for_casadi = casadi.symbols(model)
-    in_products = {"list_active", "deliver", "scale", "scale_rows", "scale_columns", "gather"}
+    in_products = {"list_active", "deliver", "scale", "scale_rows", "scale_columns", "gather", "subtract"}
     matrix = [model.write.closure({"multiply"}), model.write.closure(body.templates & in_products)]
     offsets = ",\n".join(f"    {model.upper}_{place} = {offset}" for place, offset in model.offsets.items())
     comment = "\n".join(f" *   {line}" for line in description(model))

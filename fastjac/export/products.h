@@ -157,6 +157,14 @@ static FJ_INLINE void FJ_NAME(scale)(int n_rows, int ld, const FJ_REAL *A, const
     }
 }
 
+/* out = x - c. */
+static void FJ_NAME(subtract)(int n, const FJ_REAL *restrict x, const FJ_REAL *restrict c, FJ_REAL *restrict out)
+{
+    for (int i = 0; i < n; i++) {
+        out[i] = x[i] - c[i];
+    }
+}
+
 /* out[i] = row[index[i]]. */
 static void FJ_NAME(gather)(int n, const int *restrict index, const FJ_REAL *restrict row, FJ_REAL *restrict out)
 {

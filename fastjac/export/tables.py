@@ -83,6 +83,9 @@ class Tables:
         b = np.zeros(layer.n_out) if layer.b is None else layer.b
         return self.matrix(f"b{k + 1}", b[None], f"b of layer {k + 1}")
 
+    def center(self):
+        return self.matrix("center", self.model.net.center[None], "what is subtracted from the inputs")
+
     def parameter(self, k, name):
         """A parameter of the activation of layer k, one number for each unit; the last stands for the padding."""
         value = self.model.layers[k].parameters[name]

@@ -10,6 +10,8 @@ For each layer k = 1, 2, ..., L:
 and for the whole network
 
     activations              names, text of shape (L,)
+    n_carried                units at the end of each layer that have no activation, shape (L,); optional
+    center                   what is subtracted from the inputs, shape (n_in,); optional
 
 Every other array must be text (one, or a row of them) and is a note: by custom `description`,
 `domain`, `names_in`, `units_in`, `names_out`, `units_out`; the last four have one entry per input
@@ -24,9 +26,11 @@ from fastjac.formats.archive import read_archive, write_archive
 from fastjac.formats.errors import ModelFormatError
 from fastjac.layer import Layer
 from fastjac.network import Network
+from fastjac.parts import Affine
 
 RESERVED = re.compile(
-    r"(?P<array>[Wb])(?P<k>[1-9]\d*)|activation(?P<layer>[1-9]\d*)\.\w+|activations", re.ASCII
+    r"(?P<array>[Wb])(?P<k>[1-9]\d*)|activation(?P<layer>[1-9]\d*)\.\w+|activations|n_carried|center",
+    re.ASCII,
 )
 
 
@@ -67,11 +71,13 @@ def from_npz(path, *, dtype=None):
             if key.startswith(f"activation{k}.")
         }
         try:
-            layers.append(Layer(arrays[f"W{k}"], arrays.get(f"b{k}"), name, **parameters))
+            n_carried = int(arrays["n_carried"][k - 1]) if "n_carried" in arrays else 0
+            layers.append(Layer(arrays[f"W{k}"], arrays.get(f"b{k}"), name, n_carried=n_carried, **parameters))
         except (ValueError, TypeError) as error:
             raise ModelFormatError(f"{path}: layer {k} of {n_layers}: {error}") from error
     try:
-        return Network(layers, dtype=dtype)
+        center = [Affine(center=arrays["center"])] if "center" in arrays else []
+        return Network([*center, *layers], dtype=dtype)
     except ValueError as error:
         raise ModelFormatError(f"{path}: {error}") from error
 
@@ -122,6 +128,10 @@ def save_npz(net, path, /, **notes):
         for name, value in layer.parameters.items():
             arrays[f"activation{k}.{name}"] = np.asarray(value)
     arrays["activations"] = np.array([layer.activation for layer in net.layers])
+    if any(layer.n_carried for layer in net.layers):
+        arrays["n_carried"] = np.array([layer.n_carried for layer in net.layers])
+    if net.center is not None:
+        arrays["center"] = np.ascontiguousarray(net.center)
     for name, note in notes.items():
         if RESERVED.fullmatch(name):
             raise ValueError(f"expected a name for a note that is no weight or parameter, got {name!r}")
@@ -174,6 +184,11 @@ def _check_names(path, arrays):
             raise ModelFormatError(f"{path}: expected {n_layers} layers as in 'activations', got {key!r}")
         if known["array"] == "b":
             _check_shape(path, arrays, key, f"({arrays[f'W{k}'].shape[1]},)")
+    for key, n in (("n_carried", n_layers), ("center", arrays["W1"].shape[0])):
+        if key in arrays:
+            _check_shape(path, arrays, key, f"({n},)")
+    if "n_carried" in arrays and arrays["n_carried"].dtype.kind not in "iu":
+        raise ModelFormatError(f"{path}: expected 'n_carried' as integers, got {arrays['n_carried'].dtype}")
     fault = _fault_in_notes(arrays, arrays["W1"].shape[0], arrays[f"W{n_layers}"].shape[1])
     if fault:
         raise ModelFormatError(f"{path}: {fault}")

@@ -20,6 +20,7 @@ cdef enum step_kind:
 ctypedef struct layer_t:
     Py_ssize_t n_in
     Py_ssize_t n_out
+    Py_ssize_t n_active       # units that have an activation; those behind them carry a skip
     Py_ssize_t ld             # length of a row of n_out elements in a block
     int activation            # code in the table of kernels
     bint has_parameters

@@ -7,7 +7,6 @@ from fastjac.kernels.api cimport (
     DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, REVERSE, SOFTMAX, UNIT,
     layer_t, network_t, plan_t, step_t,
 )
-from libc.string cimport memset
 
 
 # ---------------------------------------------------------------- the value pass
@@ -26,21 +25,23 @@ cdef inline real* buffer_of(const network_t* net, Py_ssize_t which, Py_ssize_t n
 
 cdef inline void activate_rows(const layer_t* layer, Py_ssize_t n_points, real* a, real* d) noexcept nogil:
     """a ← f(a) and d ← f'(a), in place, for rows of length ld."""
-    cdef Py_ssize_t point, n = layer.ld * n_points
+    cdef Py_ssize_t point, i, n = layer.ld * n_points
     cdef const real* p = <const real*>layer.p
-    cdef bint whole = layer.derivative == DIAGONAL and not layer.has_parameters
+    cdef bint whole = (
+        layer.derivative == DIAGONAL and not layer.has_parameters and layer.n_active == layer.n_out)
     if layer.derivative == UNIT:
         return
     if not whole:
         for point in range(n_points):
-            memset(d + point * layer.ld + layer.n_out, 0, (layer.ld - layer.n_out) * sizeof(real))
+            for i in range(layer.n_active, layer.ld):
+                d[point * layer.ld + i] = i < layer.n_out
     for point in range(1 if whole else n_points):
         if real is double:
             functions.f64.activations[layer.activation](
-                a + point * layer.ld, p, n if whole else layer.n_out, a + point * layer.ld, d + point * layer.ld)
+                a + point * layer.ld, p, n if whole else layer.n_active, a + point * layer.ld, d + point * layer.ld)
         else:
             functions.f32.activations[layer.activation](
-                a + point * layer.ld, p, n if whole else layer.n_out, a + point * layer.ld, d + point * layer.ld)
+                a + point * layer.ld, p, n if whole else layer.n_active, a + point * layer.ld, d + point * layer.ld)
 
 
 cdef void packed_value(const network_t* net, Py_ssize_t n_points, const real* x,

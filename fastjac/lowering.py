@@ -1,0 +1,192 @@
+"""From what users list to dense layers: neighbours merged, skips carried along, the inputs' center apart.
+
+With A = diag(s) (a − c) + t before a layer, Wᵀ A + b = (diag(s) W)ᵀ (a − c) + (b + Wᵀ t), and with A behind it
+A(Wᵀ a + b) = (W diag(s))ᵀ a + (s (b − c) + t). A block a + g(a) becomes layers whose last units are those of a,
+and a last layer that adds: [W; I] with the weight of g's last layer.
+"""
+
+import numpy as np
+
+from fastjac.layer import Layer
+from fastjac.parts import Affine, Elementwise, Residual
+
+
+def lower(parts):
+    """Dense layers that do what `parts` do, one after the other, and the center of their inputs.
+
+    Parameters
+    ----------
+    parts : sequence of Layer, Elementwise, Affine, Residual
+
+    Returns
+    -------
+    layers : tuple of Layer
+    center : ndarray, shape (n_in,), or None
+        What is to be subtracted from the inputs.
+
+    Raises
+    ------
+    ValueError
+        If two parts do not fit, or the first ones do not tell how many inputs there are.
+    """
+    lowering = Lowering(None)
+    for k, part in enumerate(parts, 1):
+        try:
+            lowering.add(part)
+        except ValueError as error:
+            raise ValueError(f"layer {k}: {error}") from None
+    return lowering.finished()
+
+
+def dtype_of(parts):
+    """float32 if all arrays that were given are, else float64."""
+    found = [np.float32]
+    for part in parts:
+        if isinstance(part, Residual):
+            found.append(dtype_of(part.layers))
+        elif isinstance(part, Layer):
+            found += [array.dtype for array in (part.W, part.b) if array is not None]
+        elif isinstance(part, Affine):
+            found += [array.dtype for array in (part.scale, part.shift, part.center) if array.ndim]
+    return np.result_type(*found)
+
+
+class Lowering:
+    """Layers made so far, and the Affine that waits for a layer to be multiplied into.
+
+    Parameters
+    ----------
+    n_in : int or None
+        Width of what comes in, where it is known; then nothing is kept apart.
+    """
+
+    def __init__(self, n_in):
+        self.layers, self.n_in, self.is_inner = [], n_in, n_in is not None
+        self.waiting = None
+
+    @property
+    def n(self):
+        """Width of what the next part gets, or None."""
+        if self.layers:
+            return self.layers[-1].n_out
+        return self.n_in
+
+    @property
+    def is_open(self):
+        """Whether the last layer has no activation yet and nothing waits behind it."""
+        return bool(self.layers) and self.layers[-1].activation == "identity" and self.waiting is None
+
+    def add(self, part):
+        if isinstance(part, Layer):
+            self.add_layer(part)
+        elif isinstance(part, Affine):
+            self.add_affine(part)
+        elif isinstance(part, Elementwise):
+            self.add_activation(part)
+        else:
+            self.add_residual(part)
+
+    def add_layer(self, layer):
+        if self.n not in (None, layer.n_in):
+            raise ValueError(f"expected {self.n} inputs, the width before it, got W of shape {layer.W.shape}")
+        self.layers.append(layer if self.waiting is None else self.scaled(layer))
+
+    def add_affine(self, affine):
+        if affine.n is not None and not self.layers:
+            self.n_in = self.n_in or affine.n
+        if affine.n not in (None, self.n):
+            raise ValueError(f"expected numbers for {self.n} units, the width before it, got {affine.n}")
+        if affine.is_trivial:
+            return
+        if self.is_open:
+            W, b = weights(self.layers[-1])
+            b = affine.scale * (b - affine.center) + affine.shift
+            self.layers[-1] = Layer(W * affine.scale, np.broadcast_to(b, W.shape[1:]))
+        elif self.waiting is not None:
+            first = self.waiting
+            self.waiting = Affine(first.scale * affine.scale,
+                                  (first.shift - affine.center) * affine.scale + affine.shift, first.center)
+        else:
+            self.waiting = affine
+
+    def add_activation(self, part):
+        if not self.is_open:
+            self.add_identity()
+        last = self.layers.pop()
+        self.layers.append(Layer(last.W, last.b, part.activation, **part.parameters))
+
+    def add_identity(self):
+        """A layer with W = I, for what cannot go into another."""
+        if self.n is None:
+            raise ValueError("expected a layer with weights before it, which says how many units there are")
+        self.add_layer(Layer(np.eye(self.n)))
+
+    def scaled(self, layer):
+        """The layer with the waiting Affine before it; its center is kept apart at the inputs."""
+        waiting, self.waiting = self.waiting, None
+        if self.layers or self.is_inner:
+            shift = waiting.shift - waiting.scale * waiting.center
+        else:
+            self.center = np.broadcast_to(waiting.center, (layer.n_in,)) if np.any(waiting.center) else None
+            shift = waiting.shift
+        W, b = weights(layer)
+        b = b + np.broadcast_to(shift, (layer.n_in,)) @ W
+        W = np.broadcast_to(waiting.scale, (layer.n_in,))[:, None] * W
+        keeps_b = layer.b is None and not np.any(shift)
+        return Layer(W, None if keeps_b else b, layer.activation, n_carried=layer.n_carried, **layer.parameters)
+
+    def add_residual(self, block):
+        if self.n is None:
+            self.n_in = width_of(block)
+        if self.waiting is not None:
+            self.add_identity()
+        n = self.n
+        inner = Lowering(n)
+        for part in block.layers:
+            inner.add(part)
+        layers, _ = inner.finished()
+        if layers[-1].n_out != n:
+            raise ValueError(f"expected a block as wide at its end as at its beginning, {n}, got {layers[-1].n_out}")
+        eye, zeros = np.eye(n), np.zeros(n)
+        for k, layer in enumerate(layers):
+            W, b = weights(layer)
+            last = k == len(layers) - 1 and layer.activation == "identity"
+            if k == 0:
+                W = W + eye if last else np.hstack([W, eye])
+            elif last:
+                W = np.vstack([W, eye])
+            else:
+                W = np.block([[W, np.zeros((len(W), n))], [np.zeros((n, W.shape[1])), eye]])
+            if last:
+                self.layers.append(Layer(W, b))
+            else:
+                b = np.concatenate([b, zeros])
+                self.layers.append(
+                    Layer(W, b, layer.activation, n_carried=n + layer.n_carried, **layer.parameters)
+                    if layer.activation != "identity" else Layer(W, b))
+        if layers[-1].activation != "identity":
+            self.layers.append(Layer(np.vstack([eye, eye])))
+
+    center = None
+
+    def finished(self):
+        """What was made, with a last layer for what still waits."""
+        if self.waiting is not None or not self.layers:
+            self.add_identity()
+        return tuple(self.layers), self.center
+
+
+def weights(layer):
+    """W and b in float64."""
+    b = np.zeros(layer.n_out) if layer.b is None else layer.b
+    return layer.W.astype(np.float64), b.astype(np.float64)
+
+
+def width_of(block):
+    """Inputs of a block, as its first layer with weights says."""
+    for part in block.layers:
+        if isinstance(part, Layer):
+            return part.n_in
+        if isinstance(part, Residual):
+            return width_of(part)
+    raise ValueError("expected a layer with weights in the block or before it, which says how many units there are")

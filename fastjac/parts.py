@@ -1,0 +1,111 @@
+"""What may stand between dense layers: Elementwise, Affine, Residual. A Network makes dense layers of them."""
+
+from types import MappingProxyType
+
+import numpy as np
+
+from fastjac import activations
+from fastjac._arguments import as_real
+
+
+class Elementwise:
+    """An activation by itself, a = f(a), for all units of what stands before it.
+
+    Behind a layer without activation it becomes that layer's; elsewhere a layer with W = I is made for it.
+
+    Parameters
+    ----------
+    activation : str
+        A name or an alias of `fastjac.ACTIVATIONS`.
+    **parameters
+        Parameters of the activation, scalars or arrays with one value per unit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the activation or a parameter is unknown.
+    """
+
+    def __init__(self, activation, **parameters):
+        entry = activations.find(activation)
+        units = max((np.size(value) for value in parameters.values() if np.ndim(value) == 1), default=1)
+        name, parameters, _ = activations.parameter_rows(entry, parameters, units)
+        self.activation, self.parameters = name, MappingProxyType(parameters)
+
+    def __repr__(self):
+        return f"Elementwise({self.activation!r})"
+
+
+class Affine:
+    """Scale and shift of each unit, a = scale (a − center) + shift.
+
+    Normalisation of inputs and outputs, batch normalisation in evaluation mode. It is multiplied into the
+    weights beside it; only what is subtracted from the inputs of the network stays apart, as
+    Wᵀ (x − c) loses fewer digits than Wᵀ x − Wᵀ c where c is large beside the spread of x.
+
+    Parameters
+    ----------
+    scale, shift, center : float or array_like, shape (n,)
+        Numbers for all units, or one for each.
+
+    Attributes
+    ----------
+    n : int or None
+        How many units there are, None where all are alike.
+
+    Raises
+    ------
+    TypeError
+        If a number is not real.
+    ValueError
+        If shapes do not fit each other, or a number is not finite.
+    """
+
+    def __init__(self, scale=1.0, shift=0.0, center=0.0):
+        self.scale, self.shift, self.center = (
+            _as_numbers(*given) for given in ((scale, "scale"), (shift, "shift"), (center, "center")))
+        sizes = {array.size for array in (self.scale, self.shift, self.center) if array.ndim}
+        if len(sizes) > 1:
+            raise ValueError(f"scale, shift, center: expected as many numbers of each, got {sorted(sizes)}")
+        self.n = sizes.pop() if sizes else None
+
+    @property
+    def is_trivial(self):
+        """Whether it changes nothing."""
+        return bool(np.all(self.scale == 1) and np.all(self.shift == 0) and np.all(self.center == 0))
+
+    def __repr__(self):
+        return f"Affine({'all units alike' if self.n is None else f'{self.n} units'})"
+
+
+class Residual:
+    """A block with a skip, a = a + g(a).
+
+    Its units and those of `layers` run side by side, in dense layers as wide as both, until they are added.
+
+    Parameters
+    ----------
+    layers : sequence of Layer, Elementwise, Affine, Residual
+        g, whose result is as wide as its argument.
+    """
+
+    def __init__(self, layers):
+        self.layers = tuple(layers)
+        if not self.layers:
+            raise ValueError("layers: expected at least one, got none")
+
+    def __repr__(self):
+        return f"Residual({', '.join(map(repr, self.layers))})"
+
+
+def _as_numbers(numbers, name):
+    """A read-only copy, a scalar or a vector, in float32 if that is what came as an array, else float64."""
+    array = as_real(numbers, name)
+    if array.ndim > 1 or not array.size:
+        raise ValueError(f"{name}: expected a number or a vector, got shape {array.shape}")
+    is_f32 = array.ndim and array.dtype.newbyteorder("=") == np.float32
+    array = np.array(array, np.float32 if is_f32 else np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: expected finite numbers, got {array[~np.isfinite(array)].flat[0]}")
+    array.flags.writeable = False
+    return array

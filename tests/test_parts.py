@@ -1,0 +1,205 @@
+"""Elementwise, Affine, Residual: the same function as written down in NumPy, whatever is merged into what."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from exported import export, needs_gcc
+from mpmath import mp
+from support import assert_close
+
+import fastjac as fj
+
+NUMPY = {
+    "identity": (lambda h: h, np.ones_like),
+    "tanh": (np.tanh, lambda h: 1 - np.tanh(h) ** 2),
+    "relu": (lambda h: np.maximum(h, 0), lambda h: (h > 0) * 1.0),
+    "exp": (np.exp, np.exp),
+    "elu": (lambda h: np.where(h > 0, h, np.expm1(h)), lambda h: np.where(h > 0, 1, np.exp(h))),
+}
+
+
+def dense(n_in, n_out, activation="identity", bias=True, seed=0):
+    random = np.random.default_rng([n_in, n_out, seed])
+    b = random.normal(size=n_out) if bias else None
+    return fj.Layer(random.normal(size=(n_in, n_out)) / np.sqrt(n_in), b, activation)
+
+
+def numbers(n, seed):
+    return np.random.default_rng([n, seed]).normal(size=n)
+
+
+CASES = {
+    "scaled inputs": [fj.Affine(1 / (0.5 + numbers(3, 1) ** 2), center=5 * numbers(3, 2)), dense(3, 7, "tanh"), dense(7, 2)],
+    "scaled outputs": [dense(3, 7, "tanh"), dense(7, 2), fj.Affine(3.0, numbers(2, 3))],
+    "scaled outputs of an activation": [dense(3, 7, "tanh"), fj.Affine(numbers(7, 1), numbers(7, 2), numbers(7, 3))],
+    "one number for all": [fj.Affine(0.5, 0.1, 2.0), dense(3, 4, "tanh", bias=False), fj.Affine(2.0)],
+    "two of them": [fj.Affine(2.0, 1.0, 3.0), fj.Affine(numbers(3, 1), numbers(3, 2), 0.5), dense(3, 4, "tanh")],
+    "alone": [fj.Affine(numbers(3, 1), numbers(3, 2), numbers(3, 3))],
+    "activation behind": [dense(3, 5), fj.Elementwise("relu"), dense(5, 4), fj.Affine(2.0, 1.0), fj.Elementwise("tanh")],
+    "activation upon activation": [dense(3, 5, "tanh"), fj.Elementwise("exp"), dense(5, 2), fj.Elementwise("relu")],
+    "activation first": [fj.Affine(numbers(3, 4)), fj.Elementwise("tanh"), dense(3, 2)],
+    "batch normalisation": [dense(3, 5, "relu"), fj.Affine(numbers(5, 1), numbers(5, 2), numbers(5, 3)), dense(5, 2, "elu")],
+    "residual": [dense(3, 5), fj.Residual([dense(5, 8, "tanh"), dense(8, 5)]), fj.Elementwise("relu"), dense(5, 2)],
+    "residual of one layer": [fj.Residual([dense(4, 4)]), dense(4, 3)],
+    "residual at both ends": [fj.Residual([dense(4, 4, "tanh")])],
+    "residual with parameters": [dense(3, 5), fj.Residual([dense(5, 6, "elu"), dense(6, 5, "elu")]), dense(5, 2)],
+    "residual in a residual": [
+        fj.Affine(center=2.0),
+        fj.Residual([dense(4, 9, "elu"), fj.Residual([dense(9, 6, "tanh"), dense(6, 9)]), dense(9, 6, "relu"),
+                     fj.Affine(0.5, 1.0, 0.1), dense(6, 4)]),
+        fj.Affine(0.3, 0.1),
+    ],
+    "normalised residual": [
+        fj.Residual([fj.Affine(0.5, 0.1), dense(3, 3, "tanh"), fj.Elementwise("tanh")]),
+        fj.Residual([fj.Residual([dense(3, 3, "exp")]), fj.Affine(0.1, 0.0, numbers(3, 1))]),
+    ],
+}
+
+
+def value_and_jacobian(parts, x, J):
+    """Textbook forward mode."""
+    for part in parts:
+        if isinstance(part, fj.Residual):
+            y, G = value_and_jacobian(part.layers, x, J)
+            x, J = x + y, J + G
+            continue
+        if isinstance(part, fj.Layer):
+            x = x @ part.W + (0 if part.b is None else part.b)
+            J = part.W.T @ J
+        if isinstance(part, fj.Affine):
+            x, J = part.scale * (x - part.center) + part.shift, np.broadcast_to(part.scale, x.shape)[..., None] * J
+        else:
+            f, slope = NUMPY[part.activation]
+            x, J = f(x), slope(x)[..., None] * J
+    return x, J
+
+
+@pytest.fixture(params=CASES)
+def parts(request):
+    return CASES[request.param]
+
+
+def points(n_in, dtype=np.float64):
+    return np.random.default_rng(n_in).normal(size=(40, n_in)).astype(dtype)
+
+
+@pytest.mark.parametrize("engine", ["packed", "blas"])
+@pytest.mark.parametrize("order", ["auto", "forward", "reverse"])
+def test_same_function(parts, engine, order, dtype):
+    net = fj.Network(parts, engine=engine, order=order, dtype=dtype)
+    x = points(net.n_in, dtype)
+    expected = value_and_jacobian(parts, x.astype(np.float64), np.eye(net.n_in))
+    y, J = net.value_and_jacobian(x)
+    assert_close((y.astype(dtype), J), tuple(array.astype(dtype) for array in expected), factor=400)
+    v, w = points(net.n_in, dtype)[::-1].copy(), np.ones((40, net.n_out), dtype)
+    assert_close(net.jvp(x, v), (J @ v[..., None])[..., 0], factor=400)
+    assert_close(net.vjp(x, w), (w[..., None, :] @ J)[..., 0, :], factor=400)
+    part = net.select([0], [net.n_out - 1])
+    assert_close(part.jacobian(x), J[:, -1:, :1], factor=400)
+
+
+def test_one_point_has_the_bits_of_a_batch(parts, dtype, simd):
+    net = fj.Network(parts, dtype=dtype)
+    x = points(net.n_in, dtype)
+    y, J = net.value_and_jacobian(x)
+    for i in (0, 17):
+        one = net.value_and_jacobian(x[i])
+        assert np.array_equal(one[0], y[i])
+        assert np.array_equal(one[1], J[i])
+
+
+@needs_gcc
+@pytest.mark.parametrize("case", ["scaled inputs", "residual", "residual with parameters", "residual in a residual"])
+def test_exported(case, dtype, tmp_path):
+    net = fj.Network(CASES[case], dtype=dtype)
+    x = points(net.n_in, dtype)[:5]
+    exported = export(tmp_path, net)
+    assert_close(exported.value_and_jacobian(x), net.value_and_jacobian(x))
+    assert_close(exported.vjp(x, np.ones((5, net.n_out))), net.vjp(x, np.ones((5, net.n_out), dtype)))
+
+
+def test_merged_into_as_few_layers_as_there_are_activations():
+    for case, activations in (("scaled inputs", ["tanh", "identity"]), ("batch normalisation", ["relu", "elu"]),
+                              ("activation behind", ["relu", "tanh"]), ("residual of one layer", ["identity"] * 2)):
+        assert [layer.activation for layer in fj.Network(CASES[case]).layers] == activations
+
+
+def test_plain_layers_stay_as_they_are():
+    layers = [dense(3, 5, "tanh"), dense(5, 2)]
+    assert fj.Network([fj.Affine(), *layers, fj.Affine(1.0)]).layers == tuple(layers)
+    assert fj.Network(layers).center is None
+
+
+def test_center_loses_no_digits():
+    """With inputs far from zero beside their spread, Wᵀx − Wᵀc would lose six digits."""
+    mean, std = 1e6, 0.5
+    net = fj.Network([fj.Affine(1 / std, center=mean), dense(1, 3, bias=False)])
+    x = np.array([mean + 0.125])
+    with mp.workdps(40):
+        exact = [float((mp.mpf(x[0]) - mean) / std * mp.mpf(float(weight))) for weight in net.layers[0].W[0] * std]
+    np.testing.assert_allclose(net(x), exact, rtol=4e-16)
+
+
+def test_copies_and_files(parts, tmp_path):
+    net = fj.Network(parts)
+    x = points(net.n_in)
+    fj.save_npz(net, tmp_path / "net.npz")
+    for again in (pickle.loads(pickle.dumps(net)), copy.deepcopy(net), fj.from_npz(tmp_path / "net.npz")):
+        for got, expected in zip(again.value_and_jacobian(x), net.value_and_jacobian(x)):
+            assert np.array_equal(got, expected)
+    assert net.formula().count("\\begin{aligned}") == 1
+    assert "<svg" in net.diagram()
+    assert repr(net)
+
+
+def test_dtype_is_that_of_the_arrays():
+    W, scale = np.eye(2, dtype=np.float32), np.ones(2, np.float32)
+    assert fj.Network([fj.Affine(scale, center=2.0), (W,), fj.Residual([(W,)])]).dtype == np.float32
+    assert fj.Network([fj.Affine(scale.astype(float)), (W,)]).dtype == np.float64
+
+
+def test_scaling():
+    net = fj.Network([dense(3, 7, "tanh"), dense(7, 2, "tanh")])
+    mean_x, std_x, mean_y, std_y = numbers(3, 1), np.exp(numbers(3, 2)), numbers(2, 1), np.exp(numbers(2, 2))
+    scaled = net.with_input_scaling(mean_x, std_x).with_output_scaling(mean_y, std_y)
+    x = points(3)
+    y, J = net.value_and_jacobian((x - mean_x) / std_x)
+    assert_close(scaled.value_and_jacobian(x), (mean_y + std_y * y, std_y[:, None] * J / std_x))
+    twice = net.with_input_scaling(mean_x, std_x).with_input_scaling(0.0, 2.0)
+    assert_close(twice(x), net((x / 2 - mean_x) / std_x))
+    assert net.with_output_scaling(0, 2).dtype == net.dtype
+    for std in (0.0, [1, 2, 0], np.nan):
+        with pytest.raises(ValueError, match="std: expected finite numbers other than zero"):
+            net.with_input_scaling(0.0, std)
+
+
+@pytest.mark.parametrize("parts, message", [
+    ([dense(3, 5), dense(4, 2)], r"layer 2: expected 5 inputs, the width before it, got W of shape \(4, 2\)"),
+    ([fj.Affine(np.ones(2)), dense(3, 5)], "layer 2: expected 2 inputs"),
+    ([dense(3, 5, "tanh"), fj.Affine(np.ones(3)), dense(5, 2)], "layer 2: expected numbers for 5 units, .* got 3"),
+    ([fj.Elementwise("tanh")], "layer 1: expected a layer with weights before it"),
+    ([fj.Residual([fj.Elementwise("tanh")])], "layer 1: expected a layer with weights in the block"),
+    ([fj.Residual([dense(3, 4)])], "layer 1: expected a block as wide at its end as at its beginning, 3, got 4"),
+    ([fj.Residual([dense(3, 3, "softmax")])], "layer 1: n_carried: expected 0 beside softmax"),
+])
+def test_parts_that_do_not_fit(parts, message):
+    with pytest.raises(ValueError, match=message):
+        fj.Network(parts)
+
+
+@pytest.mark.parametrize("make, error, message", [
+    (lambda: fj.Affine(np.ones((2, 2))), ValueError, r"scale: expected a number or a vector, got shape \(2, 2\)"),
+    (lambda: fj.Affine(np.inf), ValueError, "scale: expected finite numbers, got inf"),
+    (lambda: fj.Affine([1, 2], [1, 2, 3]), ValueError, "expected as many numbers of each"),
+    (lambda: fj.Affine(1j), TypeError, "scale: expected real numbers"),
+    (lambda: fj.Elementwise("nothing"), ValueError, "nothing"),
+    (lambda: fj.Elementwise("tanh", slope=1), TypeError, "slope"),
+    (lambda: fj.Residual([]), ValueError, "expected at least one"),
+    (lambda: fj.Layer(np.eye(3), n_carried=3), ValueError, "n_carried: expected a number from 0 to 2, got 3"),
+    (lambda: fj.Network([fj.Residual([3])]), TypeError, "expected a Layer"),
+])
+def test_bad_parts(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
