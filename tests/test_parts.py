@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,6 +142,13 @@ def test_center_loses_no_digits():
     with mp.workdps(40):
         exact = [float((mp.mpf(x[0]) - mean) / std * mp.mpf(float(weight))) for weight in net.layers[0].W[0] * std]
     np.testing.assert_allclose(net(x), exact, rtol=4e-16)
+
+
+def test_page_runs():
+    page = Path(__file__).parents[1] / "docs" / "layers.md"
+    if not page.exists():
+        pytest.skip("needs the sources beside the tests")
+    exec("".join(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)), {})
 
 
 def test_copies_and_files(parts, tmp_path):
