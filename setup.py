@@ -63,6 +63,7 @@ kernel_sources = sorted(KERNELS.glob("*.pxi")) + sorted(KERNELS.glob("*.h")) + s
 extensions = [extension(f"fastjac.kernels.{name}", kernel_sources) for name in SIMD_BUILDS]
 extensions += [
     extension("fastjac.kernels.dispatch", kernel_sources),
+    extension("fastjac._custom", kernel_sources),
     extension("fastjac._handle", kernel_sources),
     extension("fastjac._blas"),
     extension("fastjac._engine_blas", kernel_sources),

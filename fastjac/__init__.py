@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from fastjac._config import get_include, show_config
 from fastjac._version import __version__
 from fastjac.activations import ACTIVATIONS
+from fastjac.custom import register_activation
 from fastjac.layer import Layer
 from fastjac.network import Network
 from fastjac.parts import Affine, Elementwise, Residual
@@ -28,6 +29,7 @@ __all__ = [
     "from_nnet",
     "from_npz",
     "get_include",
+    "register_activation",
     "save_npz",
     "show_config",
 ]

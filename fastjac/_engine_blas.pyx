@@ -33,12 +33,18 @@ cdef inline void activate_tile(const network_t* net, const layer_t* layer, Py_ss
     """a ← f(a) and d ← f'(a), in place; a and d are (n_points, n_out)."""
     cdef Py_ssize_t point, i
     cdef const real* p = <const real*>layer.p
-    if layer.derivative == DIAGONAL and not layer.has_parameters and layer.n_active == layer.n_out:
+    if layer.custom != NULL:
+        for point in range(n_points):
+            layer.custom(layer.context, sizeof(real) == sizeof(double), layer.n_active, a + point * layer.n_out,
+                         d + point * layer.n_out, p)
+    elif layer.derivative == DIAGONAL and not layer.has_parameters and layer.n_active == layer.n_out:
         activate(net.kernels, layer.activation, a, p, n_points * layer.n_out, a, d)
     elif layer.derivative != UNIT:
         for point in range(n_points):
             activate(net.kernels, layer.activation, a + point * layer.n_out, p, layer.n_active,
                      a + point * layer.n_out, d + point * layer.n_out)
+    if layer.derivative != UNIT:
+        for point in range(n_points):
             for i in range(layer.n_active, layer.n_out):
                 d[point * layer.n_out + i] = 1
 

@@ -15,6 +15,7 @@ cdef class Packed:
     cdef Py_ssize_t n_lanes
     cdef Py_ssize_t costs[VJP + 1]      # multiply-adds of one point for each operation
     cdef bint is_ready                  # whether __init__ has done its work
+    cdef list callables                 # activations that Python computes, which may raise
     cdef tuple chain_widths             # widths of the chain of products
     cdef object python_plans
     cdef dict parts                     # programs for `wrt=` and `outputs=`

@@ -10,6 +10,7 @@ from libc.string cimport memcpy
 
 from fastjac import _arguments
 from fastjac._blas cimport load_blas
+from fastjac._custom cimport use_custom
 from fastjac._handle cimport new_block, new_program, release, retain
 from fastjac._tiles cimport JACOBIAN, JVP, VALUE, VALUE_AND_JACOBIAN, VJP, multiply_adds
 from fastjac.cython_api cimport fj_table
@@ -61,7 +62,12 @@ cdef class Packed:
         for k in range(len(layers)):
             layer, packed = layers[k], program.net.layers + k
             entry = ACTIVATIONS[layer.activation]
-            packed.activation = codes.index(layer.activation)
+            if entry.custom is not None:
+                use_custom(packed, entry.custom)
+                if entry.custom.is_python:
+                    self.callables.append(entry.custom)
+            else:
+                packed.activation = codes.index(layer.activation)
             packed.has_parameters = len(layer.parameter_rows) > 0
             packed.vanishes = entry.vanishes
             packed.n_active = layer.n_out - layer.n_carried
@@ -105,7 +111,7 @@ cdef class Packed:
         retain(base.program)
         program.base = base.program
         program.net = program.sweep = base.program.net
-        self.center, program.center = base.center, base.program.center
+        self.center, program.center, self.callables = base.center, base.program.center, base.callables
         n_layers = program.net.n_layers
         last = base.program.net.layers + n_layers - 1
         picks = outputs is not None and last.derivative != UNIT and last.derivative != DIAGONAL
@@ -154,7 +160,7 @@ cdef class Packed:
         self.dtype = dtype
         self.program.is_f64 = dtype == np.float64
         self.typenum = cnp.NPY_DOUBLE if self.program.is_f64 else cnp.NPY_FLOAT
-        self.python_layers = layers
+        self.python_layers, self.callables = layers, []
         self.engine, self.order, self.activity = engine, order, activity
         return self.program
 

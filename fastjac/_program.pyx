@@ -337,13 +337,19 @@ cdef class Program(Packed):
         nbytes = workspace_nbytes(program, plan, &call, tile)
         if nbytes <= STACK_NBYTES and tile == n_points:
             run_tiles_on_stack(program, plan, &call, n_points)
-            return 0
+            return self.raise_errors() if self.callables else 0
         workspace = Workspace(nbytes)
         if self.costs[<int>what] < GIL_MULTIPLY_ADDS // n_points:
             run_tiles(program, plan, &call, 0, n_points, tile, workspace.data)
         else:
             with nogil:
                 run_tiles(program, plan, &call, 0, n_points, tile, workspace.data)
+        return self.raise_errors() if self.callables else 0
+
+    cdef int raise_errors(self) except -1:
+        """Raise what an activation in Python has raised."""
+        for custom in self.callables:
+            custom.raise_error()
         return 0
 
     # ------------------------------------------------------------ everything else
@@ -391,6 +397,7 @@ cdef class Program(Packed):
             piece = min(piece, -(-n_points // (PIECES_PER_WORKER * n_workers)))
         piece = max(1, piece // batch.tile) * batch.tile
         _workers.run(batch.run, n_points, piece, n_workers)
+        self.raise_errors()
         for result, computed in zip(results, written):
             if computed is not result:
                 result[...] = computed

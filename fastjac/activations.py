@@ -36,6 +36,10 @@ class Activation:
     activity : float
         Share of units with f' ≠ 0 that is expected: for h of the standard normal distribution and the
         default parameters. Below 1 where f' is exactly zero on an interval.
+    c : tuple of str
+        f and f' as expressions of C, of an activation that a user registered; empty if there are none.
+    custom : object
+        How an activation that a user registered is computed; None for those of the library.
     """
 
     name: str
@@ -48,6 +52,8 @@ class Activation:
     kinks: str = ""
     kind: str = "diagonal"
     activity: float = 1.0
+    c: tuple = ()
+    custom: object = None
 
     def __post_init__(self):
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
@@ -177,7 +183,8 @@ _TABLE = (
         kind="log_softmax"),
 )
 
-ACTIVATIONS = MappingProxyType({activation.name: activation for activation in _TABLE})
+_BY_NAME = {activation.name: activation for activation in _TABLE}
+ACTIVATIONS = MappingProxyType(_BY_NAME)
 
 
 def _folded(name):
@@ -185,6 +192,21 @@ def _folded(name):
 
 
 _BY_FOLDED_NAME = {_folded(name): a for a in _TABLE for name in (a.name, *a.aliases)}
+
+
+
+def register(activation):
+    """Make an activation known by its name; ValueError if there is one of this name."""
+    known = _BY_FOLDED_NAME.setdefault(_folded(activation.name), activation)
+    if known is not activation:
+        raise ValueError(f"name: expected one that no activation has, got {activation.name!r}, which is {known.name}")
+    _BY_NAME[activation.name] = activation
+
+
+def forget(activation):
+    """Take back what `register` did."""
+    del _BY_NAME[activation.name], _BY_FOLDED_NAME[_folded(activation.name)]
+
 
 # (activation, parameter) -> what it must satisfy beyond being finite, in words and as a predicate.
 _DOMAINS = {

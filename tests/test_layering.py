@@ -16,7 +16,7 @@ PACKAGE = ROOT / "fastjac"
 LAYERS = (
     ("_version", "data"),
     ("kernels",),
-    ("_blas", "_handle"),
+    ("_blas", "_handle", "_custom"),
     ("activations", "planning", "_arguments", "_replacing", "_workers"),
     ("_engine_blas",),
     ("_tiles",),
@@ -29,6 +29,7 @@ LAYERS = (
     ("render", "export", "products", "adapters", "lowering"),
     ("selection",),
     ("network",),
+    ("custom",),
     ("formats",),
     ("_config",),
     ("__init__",),

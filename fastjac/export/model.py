@@ -25,6 +25,8 @@ class Model:
         # The inputs by which J is, and the outputs, where only some are selected.
         self.wrt, self.outputs = getattr(net, "wrt", None), getattr(net, "outputs", None)
         self.write = Writer(name, self.real)
+        for layer in self.layers:
+            self.write.add(ACTIVATIONS[layer.activation])
         self.lay_out()
 
     @property

@@ -33,6 +33,22 @@ class Writer:
     def __init__(self, name, real):
         self.name, self.real, self.functions = name, real, functions()
 
+    def add(self, activation):
+        """Know the function of an activation that a user registered."""
+        if activation.custom is None:
+            return
+        if not activation.c:
+            raise ValueError(f"activation {activation.name}: expected expressions of C, see register_activation, got none")
+        parameters = "".join(f"FJ_REAL {name}, " for name in activation.parameters)
+        value, derivative = activation.c
+        self.functions[f"f_{activation.name}"] = (
+            f"/* Registered by the user. */\n"
+            f"static FJ_INLINE FJ_REAL FJ_NAME(f_{activation.name})(FJ_REAL h, {parameters}FJ_REAL *d)\n{{\n"
+            f"    const FJ_REAL a = (FJ_REAL)({value});\n"
+            f"    *d = (FJ_REAL)({derivative});\n"
+            "    return a;\n"
+            "}\n")
+
     def __call__(self, text, real=None):
         """`text` for the type `real`, that of the network unless given."""
         real = real or self.real

@@ -17,12 +17,17 @@ cdef enum derivative_kind:
 cdef enum step_kind:
     FORM, REVERSE, FORWARD, MEET, TRANSPOSE
 
+# An activation of a user: a ← f(a) and d ← f'(a) in place, for n units with parameters as below.
+ctypedef void (*custom_t)(void* context, bint is_f64, Py_ssize_t n, void* a, void* d, const void* p) noexcept nogil
+
 ctypedef struct layer_t:
     Py_ssize_t n_in
     Py_ssize_t n_out
     Py_ssize_t n_active       # units that have an activation; those behind them carry a skip
     Py_ssize_t ld             # length of a row of n_out elements in a block
     int activation            # code in the table of kernels
+    custom_t custom           # or, if not NULL, what to call with `context`
+    void* context
     bint has_parameters
     bint vanishes            # whether f' is exactly 0 on an interval
     derivative_kind derivative

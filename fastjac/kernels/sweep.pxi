@@ -28,7 +28,8 @@ cdef inline void activate_rows(const layer_t* layer, Py_ssize_t n_points, real* 
     cdef Py_ssize_t point, i, n = layer.ld * n_points
     cdef const real* p = <const real*>layer.p
     cdef bint whole = (
-        layer.derivative == DIAGONAL and not layer.has_parameters and layer.n_active == layer.n_out)
+        layer.derivative == DIAGONAL and not layer.has_parameters and layer.n_active == layer.n_out
+        and layer.custom == NULL)
     if layer.derivative == UNIT:
         return
     if not whole:
@@ -36,7 +37,10 @@ cdef inline void activate_rows(const layer_t* layer, Py_ssize_t n_points, real* 
             for i in range(layer.n_active, layer.ld):
                 d[point * layer.ld + i] = i < layer.n_out
     for point in range(1 if whole else n_points):
-        if real is double:
+        if layer.custom != NULL:
+            layer.custom(layer.context, sizeof(real) == sizeof(double), layer.n_active, a + point * layer.ld,
+                         d + point * layer.ld, p)
+        elif real is double:
             functions.f64.activations[layer.activation](
                 a + point * layer.ld, p, n if whole else layer.n_active, a + point * layer.ld, d + point * layer.ld)
         else:
