@@ -43,7 +43,7 @@ cdef class Custom:
     cdef object derivative
     cdef public object error
 
-    def __init__(self, addresses, value, derivative, Py_ssize_t n_parameters):
+    def __init__(self, tuple addresses, value, derivative, Py_ssize_t n_parameters):
         if addresses[0] and not addresses[1] and n_parameters > MOST_PARAMETERS:
             raise ValueError(f"expected at most {MOST_PARAMETERS} parameters without a function for float32")
         self.context = <context_t*>PyMem_RawMalloc(sizeof(context_t))

@@ -70,9 +70,10 @@ def register_activation(name, f=None, derivative=None, *, address=None, address_
     if not (isinstance(name, str) and name.isidentifier()):
         raise ValueError(f"name: expected an identifier, got {name!r}")
     parameters = dict(parameters or {})
+    latex = rf"\mathrm{{{name}}}".replace("_", r"\_")
     entry = Activation(
-        name, formula or f"{name}(h)", derivative_formula or f"{name}'(h)", rf"\mathrm{{{name}}}(h)".replace("_", r"\_"),
-        rf"\mathrm{{{name}}}'(h)".replace("_", r"\_"), parameters=parameters,
+        name, formula or f"{name}(h)", derivative_formula or f"{name}'(h)", f"{latex}(h)", f"{latex}'(h)",
+        parameters=parameters,
         kinks=", ".join(f"f' at {kink} as given" for kink in kinks), c=_as_c(c),
         custom=_as_custom(f, derivative, address, address_f32, len(parameters)))
     activations.register(entry)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fastjac._program import Program
 from fastjac._arguments import as_real
+from fastjac._program import Program
 from fastjac.layer import PICKLE_VERSION, Layer, check_pickle_version
 from fastjac.lowering import dtype_of, lower
 from fastjac.parts import Affine, Elementwise, Residual

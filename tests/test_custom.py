@@ -2,8 +2,10 @@
 
 import ctypes
 import itertools
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,7 +109,8 @@ def test_python_callables_with_parameters(name, engine, dtype):
     beta = np.linspace(0.5, 2, 9)
     one = fj.Network([fj.Layer(np.eye(9), None, name, beta=beta, size=2.0)], **options)
     x = np.linspace(-2, 2, 9).astype(dtype)
-    assert_close(one.value_and_jacobian(x), (f(x, beta, 2).astype(dtype), np.diag(derivative(x, beta, 2)).astype(dtype)))
+    expected = f(x, beta, 2), np.diag(derivative(x, beta, 2))
+    assert_close(one.value_and_jacobian(x), tuple(array.astype(dtype) for array in expected))
 
 
 @needs_gcc
@@ -164,8 +167,8 @@ def test_exported(name, dtype, tmp_path):
 
     fj.register_activation(name, f, lambda h, beta: beta / (1 + np.abs(h)) ** 2, parameters={"beta": 1.0},
                            c=("beta * h / (1 + fabs(h))", "beta / ((1 + fabs(h)) * (1 + fabs(h)))"))
-    net = fj.Network([fj.Layer(np.eye(3, 5), np.ones(5), name, beta=np.linspace(1, 2, 5)), (np.ones((5, 2)), None, name)],
-                     dtype=dtype)
+    first = fj.Layer(np.eye(3, 5), np.ones(5), name, beta=np.linspace(1, 2, 5))
+    net = fj.Network([first, (np.ones((5, 2)), None, name)], dtype=dtype)
     x = np.random.default_rng(1).normal(size=(5, 3)).astype(dtype)
     assert_close(export(tmp_path, net).value_and_jacobian(x), net.value_and_jacobian(x))
 
@@ -174,6 +177,18 @@ def test_export_needs_an_expression(name, tmp_path):
     fj.register_activation(name, np.arctan, lambda h: 1 / (1 + h * h))
     with pytest.raises(ValueError, match=f"activation {name}: expected expressions of C"):
         fj.Network(layers(name)).export_c(tmp_path / "net.c")
+
+
+def test_page_runs():
+    pytest.importorskip("numba")
+    page = Path(__file__).parents[1] / "docs" / "custom-activations.md"
+    if not page.exists():
+        pytest.skip("needs the sources beside the tests")
+    try:
+        exec("".join(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)), {})
+    finally:
+        for known in ("squash", "swish_beta"):
+            activations.forget(fj.ACTIVATIONS[known])
 
 
 # ---------------------------------------------------------------- what is refused

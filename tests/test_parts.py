@@ -33,16 +33,19 @@ def numbers(n, seed):
 
 
 CASES = {
-    "scaled inputs": [fj.Affine(1 / (0.5 + numbers(3, 1) ** 2), center=5 * numbers(3, 2)), dense(3, 7, "tanh"), dense(7, 2)],
+    "scaled inputs": [
+        fj.Affine(1 / (0.5 + numbers(3, 1) ** 2), center=5 * numbers(3, 2)), dense(3, 7, "tanh"), dense(7, 2)],
     "scaled outputs": [dense(3, 7, "tanh"), dense(7, 2), fj.Affine(3.0, numbers(2, 3))],
     "scaled outputs of an activation": [dense(3, 7, "tanh"), fj.Affine(numbers(7, 1), numbers(7, 2), numbers(7, 3))],
     "one number for all": [fj.Affine(0.5, 0.1, 2.0), dense(3, 4, "tanh", bias=False), fj.Affine(2.0)],
     "two of them": [fj.Affine(2.0, 1.0, 3.0), fj.Affine(numbers(3, 1), numbers(3, 2), 0.5), dense(3, 4, "tanh")],
     "alone": [fj.Affine(numbers(3, 1), numbers(3, 2), numbers(3, 3))],
-    "activation behind": [dense(3, 5), fj.Elementwise("relu"), dense(5, 4), fj.Affine(2.0, 1.0), fj.Elementwise("tanh")],
+    "activation behind": [
+        dense(3, 5), fj.Elementwise("relu"), dense(5, 4), fj.Affine(2.0, 1.0), fj.Elementwise("tanh")],
     "activation upon activation": [dense(3, 5, "tanh"), fj.Elementwise("exp"), dense(5, 2), fj.Elementwise("relu")],
     "activation first": [fj.Affine(numbers(3, 4)), fj.Elementwise("tanh"), dense(3, 2)],
-    "batch normalisation": [dense(3, 5, "relu"), fj.Affine(numbers(5, 1), numbers(5, 2), numbers(5, 3)), dense(5, 2, "elu")],
+    "batch normalisation": [
+        dense(3, 5, "relu"), fj.Affine(numbers(5, 1), numbers(5, 2), numbers(5, 3)), dense(5, 2, "elu")],
     "residual": [dense(3, 5), fj.Residual([dense(5, 8, "tanh"), dense(8, 5)]), fj.Elementwise("relu"), dense(5, 2)],
     "residual of one layer": [fj.Residual([dense(4, 4)]), dense(4, 3)],
     "residual at both ends": [fj.Residual([dense(4, 4, "tanh")])],
