@@ -38,7 +38,7 @@ class Writer:
         if activation.custom is None:
             return
         if not activation.c:
-            raise ValueError(f"activation {activation.name}: expected expressions of C, as register_activation takes them")
+            raise ValueError(f"activation {activation.name}: expected expressions of C, from register_activation")
         parameters = "".join(f"FJ_REAL {name}, " for name in activation.parameters)
         value, derivative = activation.c
         self.functions[f"f_{activation.name}"] = (
