@@ -13,7 +13,18 @@ from fastjac.planning import Plan
 from fastjac.selection import Selection
 
 if TYPE_CHECKING:
-    from fastjac.formats import ModelFormatError, from_nnet, from_npz, save_npz
+    from fastjac.formats import (
+        ModelFormatError,
+        from_equinox,
+        from_flax,
+        from_keras,
+        from_nnet,
+        from_npz,
+        from_sklearn,
+        from_state_dict,
+        from_torch,
+        save_npz,
+    )
 
 __all__ = [
     "ACTIVATIONS",
@@ -26,8 +37,14 @@ __all__ = [
     "Residual",
     "Selection",
     "__version__",
+    "from_equinox",
+    "from_flax",
+    "from_keras",
     "from_nnet",
     "from_npz",
+    "from_sklearn",
+    "from_state_dict",
+    "from_torch",
     "get_include",
     "register_activation",
     "save_npz",

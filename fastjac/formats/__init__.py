@@ -1,7 +1,25 @@
-"""Readers of network files, one file per format; each returns a `fastjac.Network`."""
+"""Readers of networks: of files and of live objects, one file per source; each returns a `fastjac.Network`."""
 
+from fastjac.formats.equinox import from_equinox
 from fastjac.formats.errors import ModelFormatError
+from fastjac.formats.flax import from_flax
+from fastjac.formats.keras import from_keras
 from fastjac.formats.nnet import from_nnet
 from fastjac.formats.npz import from_npz, read_notes, save_npz
+from fastjac.formats.sklearn import from_sklearn
+from fastjac.formats.state_dict import from_state_dict
+from fastjac.formats.torch import from_torch
 
-__all__ = ["ModelFormatError", "from_nnet", "from_npz", "read_notes", "save_npz"]
+__all__ = [
+    "ModelFormatError",
+    "from_equinox",
+    "from_flax",
+    "from_keras",
+    "from_nnet",
+    "from_npz",
+    "from_sklearn",
+    "from_state_dict",
+    "from_torch",
+    "read_notes",
+    "save_npz",
+]
