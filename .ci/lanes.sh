@@ -1,7 +1,7 @@
 # Sourced by the scripts beside it: steps that run in lanes, side by side.
 #
 # A script sets LANES, each a string of steps that run one after the other, defines step_NAME for each of
-# them and ends with `run_lanes "$@"`. WORK is a temporary folder; nothing is written to the checkout.
+# them and ends with `run_lanes "$@"`. OPTIONAL may hold steps that run only when they are named. WORK is a temporary folder; nothing is written to the checkout.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ROOT=$PWD
@@ -36,22 +36,23 @@ run_lane() {  # STEP ...: one after the other; a line for each that ends
 }
 
 run_lanes() {  # ARGUMENTS of the script: nothing for all steps, their names, or --list
-    local all lane step chosen steps status seconds result passed=0
+    local all known lane step chosen steps status seconds result passed=0
     local -A summary
     read -ra all <<<"${LANES[*]}"
+    read -ra known <<<"${LANES[*]} ${OPTIONAL:-}"
     if [ "${1:-}" = --list ]; then
-        printf '%s\n' "${all[@]}"
+        printf '%s\n' "${known[@]}"
         return
     fi
     chosen=("${@:-${all[@]}}")
     for step in "${chosen[@]}"; do
-        [[ " ${all[*]} " == *" $step "* ]] || { echo "unknown step '$step'; expected: ${all[*]}" >&2; return 2; }
+        [[ " ${known[*]} " == *" $step "* ]] || { echo "unknown step '$step'; expected: ${known[*]}" >&2; return 2; }
     done
 
     set -m  # a lane is a process group, to be stopped as a whole; without -m its processes would ignore Ctrl-C
     mkfifo "$WORK/ended"
     exec 3<>"$WORK/ended"
-    for lane in "${LANES[@]}"; do
+    for lane in "${LANES[@]}" "${OPTIONAL:-}"; do
         steps=()
         for step in "${chosen[@]}"; do [[ " $lane " != *" $step "* ]] || steps+=("$step"); done
         run_lane "${steps[@]}" >&3 3>&- &
