@@ -425,6 +425,40 @@ class Network(Program):
 
         export_c(self._in_dtype(dtype), path, name, functions)
 
+    def save(self, path, /, **notes):
+        """Write the network, so that `fastjac.load` makes one that gives the same bits.
+
+        The file has the layout of safetensors: the weights are arrays that the package of that name reads, too,
+        and a description of the layers stands in its metadata. Nothing in it is ever executed. It appears complete
+        or not at all, and the same network and notes give the same bytes.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Which ends in ``.safetensors``. A file that exists is replaced.
+        **notes : str or sequence of str
+            Kept beside the weights, for example ``description="..."``, ``units_in=["rad", "rad/s"]``.
+
+        Raises
+        ------
+        TypeError
+            If a note is not text.
+        ValueError
+            If `path` ends otherwise, ``names_in``, ``units_in``, ``names_out``, ``units_out`` do not have one entry
+            per input or output, or layers and notes need more than 1 MiB to describe.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import fastjac as fj
+        >>> net = fj.Network([([[1.0, 2.0], [3.0, 4.0]], None, "tanh")])
+        >>> net.save("net.safetensors", units_in=["m", "s"])  # doctest: +SKIP
+        """
+        from fastjac import saving
+
+        saving.save(self, path, notes)
+
     def _in_dtype(self, dtype):
         """The network in a dtype, or itself if that is None or its own."""
         if dtype is None or _as_dtype(dtype, self.layers) == self.dtype:

@@ -26,7 +26,7 @@ LAYERS = (
     ("_program",),
     ("_svg",),
     ("_picture",),
-    ("render", "export", "products", "adapters", "lowering"),
+    ("render", "export", "products", "adapters", "lowering", "saving"),
     ("selection",),
     ("network",),
     ("custom",),

@@ -9,7 +9,8 @@ import pytest
 from numpy.lib import format as npy
 
 import fastjac as fj
-from fastjac.formats import ModelFormatError, from_npz, read_notes, save_npz
+from fastjac.formats import ModelFormatError, from_npz, save_npz
+from fastjac.formats.npz import read_notes
 
 rng = np.random.default_rng(0)
 

@@ -27,6 +27,7 @@ from fastjac.formats.errors import ModelFormatError
 from fastjac.layer import Layer
 from fastjac.network import Network
 from fastjac.parts import Affine
+from fastjac.saving import fault_in_notes
 
 RESERVED = re.compile(
     r"(?P<array>[Wb])(?P<k>[1-9]\d*)|activation(?P<layer>[1-9]\d*)\.\w+|activations|n_carried|center",
@@ -136,7 +137,7 @@ def save_npz(net, path, /, **notes):
         if RESERVED.fullmatch(name):
             raise ValueError(f"expected a name for a note that is no weight or parameter, got {name!r}")
         arrays[name] = _note(name, note)
-    fault = _fault_in_notes(arrays, net.n_in, net.n_out)
+    fault = fault_in_notes(arrays, net.n_in, net.n_out)
     if fault:
         raise ValueError(fault)
     write_archive(path, arrays)
@@ -189,7 +190,7 @@ def _check_names(path, arrays):
             _check_shape(path, arrays, key, f"({n},)")
     if "n_carried" in arrays and arrays["n_carried"].dtype.kind not in "iu":
         raise ModelFormatError(f"{path}: expected 'n_carried' as integers, got {arrays['n_carried'].dtype}")
-    fault = _fault_in_notes(arrays, arrays["W1"].shape[0], arrays[f"W{n_layers}"].shape[1])
+    fault = fault_in_notes(arrays, arrays["W1"].shape[0], arrays[f"W{n_layers}"].shape[1])
     if fault:
         raise ModelFormatError(f"{path}: {fault}")
     return n_layers
@@ -203,12 +204,3 @@ def _check_shape(path, arrays, key, expected):
             f"{path}: expected {key!r} as numbers of shape {expected}, "
             f"got {array.dtype} of shape {array.shape}"
         )
-
-
-def _fault_in_notes(arrays, n_in, n_out):
-    for side, n in (("in", n_in), ("out", n_out)):
-        for key in (f"names_{side}", f"units_{side}"):
-            if key in arrays and arrays[key].shape != (n,):
-                shape = arrays[key].shape
-                return f"expected {key!r} with one text for each of {n} {side}puts, got shape {shape}"
-    return None

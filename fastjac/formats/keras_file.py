@@ -1,0 +1,2 @@
+def from_keras_file(path, *, dtype=None):
+    raise NotImplementedError

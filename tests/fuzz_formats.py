@@ -1,0 +1,210 @@
+"""Network files that are damaged at random: each is a network of finite numbers or a ModelFormatError, soon.
+
+    python tests/fuzz_formats.py [SECONDS] [SUFFIX ...]
+
+tries files for so long (60 s), of all formats or of some, and prints what became of them. A failure ends the run with
+its seed and leaves the file in the working folder; `damaged(SUFFIX, SEED)` makes it again.
+"""
+
+import io
+import json
+import random
+import sys
+import tempfile
+import time
+import tracemalloc
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+import fastjac as fj
+
+MEBIBYTE = 2**20
+SLOWEST = 10.0  # seconds; a file of a kilobyte takes a millisecond
+
+# What sizes, names and numbers are replaced with.
+TOKENS = (
+    None, True, False, 0, 1, -1, 2, 3, 7, 2**31, 2**53, 2**63 - 1, 2**64, 10**30, 0.5, -0.0, 1e-320, 1e308, "", "1.W",
+    "2.b", "tanh", "prelu", "softmax", "F32", "F64", "BF16", "dense", "affine", "\0", "../x", [], [0], [[[]]], {}, {"W": 0},
+)
+
+
+def damaged(suffix, seed):
+    """Bytes of a good file of that format, damaged as `seed` has it."""
+    choose = random.Random(f"{suffix} {seed}")
+    data = choose.choice(good_files(suffix))
+    if choose.random() < 0.5:
+        data = INSIDE.get(suffix, with_wrong_bytes)(data, choose)
+    return with_wrong_bytes(data, choose) if choose.random() < 0.5 else data
+
+
+@cache
+def good_files(suffix):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "net" + suffix)
+        return [(write(path, net), path.read_bytes())[1] for write in WRITERS[suffix] for net in networks()]
+
+
+def networks():
+    numbers = np.random.default_rng(0).normal
+    yield fj.Network([([[1.0], [2.0]], [3.0], "tanh")])
+    yield fj.Network([
+        fj.Layer(numbers(size=(3, 4)).astype("f4"), None, "prelu", slope=np.full(4, 0.25)),
+        fj.Layer(numbers(size=(4, 3)), numbers(size=3), "leaky_relu"),
+        fj.Layer(numbers(size=(3, 3)), numbers(size=3), "softmax"),
+    ], order=((3, 2), 1), activity=[None, 0.5, 1])
+
+
+# ---------------------------------------------------------------- damage
+
+
+def with_wrong_bytes(data, choose):
+    """Bytes flipped, replaced, taken out, put in twice, or cut off."""
+    data = bytearray(data)
+    for _ in range(choose.choice((1, 1, 2, 5, 20))):
+        if not data:
+            break
+        i, n = choose.randrange(len(data)), choose.choice((1, 1, 4, 8, 100))
+        kind = choose.randrange(6)
+        if kind == 0:
+            data[i] ^= 1 << choose.randrange(8)
+        elif kind == 1:
+            data[i : i + n] = choose.choice((b"\0", b"\xff", b"9", b"[", b"-", b"\x80")) * n
+        elif kind == 2:
+            del data[i : i + n]
+        elif kind == 3:
+            data[i:i] = data[i : i + n] * choose.choice((1, 2, 1000))
+        elif kind == 4:
+            data[i : i + 8] = choose.choice((0, 1, 2**20, 2**31, 2**63, 2**64 - 1)).to_bytes(8, "little")
+        else:
+            del data[choose.randrange(max(1, len(data) - 8)) :]
+    return bytes(data)
+
+
+def with_wrong_values(value, choose):
+    """A value of JSON with a part of it replaced, taken out, doubled or swapped for another."""
+    places = list(places_in(value))
+    if not places:
+        return choose.choice(TOKENS)
+    for _ in range(choose.choice((1, 1, 2, 4))):
+        inside, key = choose.choice(places)
+        kind = choose.randrange(5)
+        if kind == 0 and isinstance(inside, dict):
+            inside.pop(key, None)
+        elif kind == 1 and isinstance(inside, list) and key < len(inside):
+            inside[key:key] = [inside[key]] * choose.choice((1, 3, 300))
+        elif kind == 2:
+            other, other_key = choose.choice(places)
+            if not isinstance(other, list) or other_key < len(other):
+                taken = other.get(other_key) if isinstance(other, dict) else other[other_key]
+                if isinstance(inside, dict) or key < len(inside):
+                    inside[key] = json.loads(json.dumps(taken))
+        elif isinstance(inside, dict):
+            inside[key if kind == 3 else choose.choice(("W", "n_carried", "x", "parameters"))] = choose.choice(TOKENS)
+        elif key < len(inside):
+            inside[key] = choose.choice(TOKENS)
+    return value
+
+
+def places_in(value):
+    """Pairs (list or dictionary, key) of all parts."""
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield value, key
+        yield from places_in(value[key])
+
+
+def in_safetensors(data, choose):
+    n = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + n])
+    if choose.random() < 0.6:
+        metadata = header["__metadata__"]
+        metadata["network"] = json.dumps(with_wrong_values(json.loads(metadata["network"]), choose))
+    else:
+        header = with_wrong_values(header, choose)
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data[8 + n :]
+
+
+def in_zip(data, choose):
+    """Members damaged, doubled, renamed or left out; their sums are right again."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(written, "w") as new:
+        names = archive.namelist()
+        at = choose.choice(names)
+        for name in names:
+            member = archive.read(name)
+            if name == at:
+                kind = choose.randrange(8)
+                if name.endswith(".json") and kind < 6:
+                    member = json.dumps(with_wrong_values(json.loads(member), choose)).encode()
+                elif kind < 6:
+                    member = with_wrong_bytes(member, choose)
+                elif kind == 6:
+                    name = choose.choice(names)  # noqa: PLW2901
+                else:
+                    continue
+            if name not in new.namelist():
+                new.writestr(name, member, choose.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)))
+    return written.getvalue()
+
+
+INSIDE = {".safetensors": in_safetensors, ".npz": in_zip}
+WRITERS = {
+    ".safetensors": [lambda path, net: net.save(path, units_in=["m"] * net.n_in, description="µ")],
+    ".npz": [lambda path, net: fj.save_npz(net, path, description="µ")],
+}
+
+
+# ---------------------------------------------------------------- what must hold
+
+
+def check(data, path):
+    """Whether the bytes, written to `path`, are a network. AssertionError, or any other, where they are a fault of ours."""
+    path.write_bytes(data)
+    try:
+        net = fj.load(path)
+        fj.formats.read_notes(path)
+    except fj.ModelFormatError as error:
+        assert len(str(error)) < 10_000, "a message that nobody reads"
+        return False
+    assert net.jacobian(np.zeros(net.n_in)).shape == (net.n_out, net.n_in)
+    for layer in net.layers:
+        assert np.isfinite(layer.W).all() and (layer.b is None or np.isfinite(layer.b).all())
+    first, second = path.with_name("first.safetensors"), path.with_name("second.safetensors")
+    net.save(first)
+    fj.load(first).save(second)
+    assert first.read_bytes() == second.read_bytes()
+    return True
+
+
+def run(seconds, suffixes):
+    n_tried, n_networks, slowest, greediest = 0, 0, 0.0, 0
+    end = time.monotonic() + seconds
+    np.seterr(all="ignore")
+    start = random.SystemRandom().randrange(2**48)
+    tracemalloc.start()
+    with tempfile.TemporaryDirectory() as folder:
+        while time.monotonic() < end:
+            suffix, seed = suffixes[n_tried % len(suffixes)], start + n_tried
+            data = damaged(suffix, seed)
+            try:
+                begin = time.perf_counter()
+                tracemalloc.reset_peak()
+                before = tracemalloc.get_traced_memory()[0]
+                n_networks += check(data, Path(folder, "net" + suffix))
+                slowest = max(slowest, time.perf_counter() - begin)
+                greediest = max(greediest, tracemalloc.get_traced_memory()[1] - before - 2 * len(data))
+                assert slowest < SLOWEST and greediest < 10 * MEBIBYTE, (slowest, greediest)
+            except BaseException:
+                Path(f"seed-{seed}{suffix}").write_bytes(data)
+                print(f"damaged({suffix!r}, {seed}): seed-{seed}{suffix}", file=sys.stderr)
+                raise
+            n_tried += 1
+    print(f"{n_tried} files, {n_networks} still networks; slowest {slowest:.2f} s, "
+          f"most memory {greediest / MEBIBYTE:.1f} MiB beyond twice the file")
+
+
+if __name__ == "__main__":
+    run(float(sys.argv[1]) if len(sys.argv) > 1 else 60, sys.argv[2:] or list(WRITERS))
