@@ -121,6 +121,21 @@ def test_every_activation_is_kept(path, activation):
     assert_same(fj.load(path).value_and_jacobian(x), net.value_and_jacobian(x))
 
 
+def test_center_and_skip_are_kept(path, dtype):
+    """What becomes of an Affine before the network, and units that carry a skip past an activation."""
+    W, b = rng.normal(size=(3, 3)).astype(dtype), rng.normal(size=3).astype(dtype)
+    center = np.array([1e3, -1e3, 0.5], dtype)
+    net = fj.Network([fj.Affine(scale=np.full(3, 0.5, dtype), center=center), fj.Residual([fj.Layer(W, b, "tanh")])])
+    net.save(path)
+    again = fj.load(path)
+    assert_same(again.center, center)
+    assert [layer.n_carried for layer in again.layers] == [layer.n_carried for layer in net.layers] == [0, 3, 0]
+    x = center + rng.normal(size=(5, 3)).astype(dtype)
+    assert_same(again.value_and_jacobian(x), net.value_and_jacobian(x))
+    again.save(path.with_name("again.safetensors"))
+    assert path.read_bytes() == path.with_name("again.safetensors").read_bytes()
+
+
 def test_save_load_save_gives_same_bytes(tmp_path, dtype):
     """Case 95, with parameters of one unit each, and notes."""
     first, second = tmp_path / "first.safetensors", tmp_path / "second.SafeTensors"
