@@ -15,6 +15,7 @@ import time
 import tracemalloc
 import zipfile
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +43,36 @@ def damaged(suffix, seed):
 
 @cache
 def good_files(suffix):
+    """Bytes of good files."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "net" + suffix)
-        return [(write(path, net), path.read_bytes())[1] for write in WRITERS[suffix] for net in networks()]
+        return [path.read_bytes() for _ in WRITERS[suffix](path)]
+
+
+def own_files(path):
+    for net in networks():
+        net.save(path, units_in=["m"] * net.n_in, description="µ")
+        yield
+
+
+def npz_files(path):
+    for net in networks():
+        fj.save_npz(net, path, description="µ")
+        yield
+
+
+def keras_files(path):
+    import test_from_keras_file as keras
+
+    layers = [
+        keras.Layer("Normalization", name="n", invert=False, mean=[1, 2, 3], variance=[4, 4, 16]),
+        keras.dense("d", 3, 4, "tanh"),
+        keras.Layer("LeakyReLU", name="l", negative_slope=0.5),
+        keras.dense("e", 4, 2, {"class_name": "ELU", "config": {"name": "elu", "alpha": 0.5}}, group="dense_1"),
+    ]
+    for model in (keras.sequential(layers), keras.functional(layers)):
+        keras.WRITERS[path.suffix](path, model, layers)
+        yield
 
 
 def networks():
@@ -150,11 +178,10 @@ def in_zip(data, choose):
     return written.getvalue()
 
 
-INSIDE = {".safetensors": in_safetensors, ".npz": in_zip}
-WRITERS = {
-    ".safetensors": [lambda path, net: net.save(path, units_in=["m"] * net.n_in, description="µ")],
-    ".npz": [lambda path, net: fj.save_npz(net, path, description="µ")],
-}
+INSIDE = {".safetensors": in_safetensors, ".npz": in_zip, ".keras": in_zip}
+WRITERS = {".safetensors": own_files, ".npz": npz_files}  # writers of good files, one after the other
+if find_spec("h5py"):
+    WRITERS |= {".keras": keras_files, ".h5": keras_files}
 
 
 # ---------------------------------------------------------------- what must hold
@@ -184,6 +211,7 @@ def run(seconds, suffixes):
     end = time.monotonic() + seconds
     np.seterr(all="ignore")
     start = random.SystemRandom().randrange(2**48)
+    print(f"from seed {start}", flush=True)
     tracemalloc.start()
     with tempfile.TemporaryDirectory() as folder:
         while time.monotonic() < end:

@@ -7,6 +7,7 @@ checked against the bytes that are really there first.
 import errno
 import warnings
 import zlib
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.lib import format as npy
@@ -32,31 +33,38 @@ def read_archive(path):
     import zipfile  # not at import: it costs as much as a tenth of NumPy
 
     arrays = {}
-    with open(path, "rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                _check_sizes(path, archive.infolist())
-                for member in archive.infolist():
-                    name = member.filename.removesuffix(".npy")
-                    if name == member.filename:
-                        raise ModelFormatError(f"{path}: expected arrays (.npy) only, got {name!r}")
-                    if name in arrays:
-                        raise ModelFormatError(f"{path}: expected one array {name!r}, got two")
-                    with archive.open(member) as stream:
-                        arrays[name] = _read_array(f"{path}: array {name!r}", stream, member.file_size)
-        except ModelFormatError:
-            raise
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # that one is a seek to where a damaged directory points
-                raise
-            raise ModelFormatError(f"{path}: expected a NumPy archive (.npz), got a damaged one") from error
-        # A damaged archive surfaces as any of these, by where the damage is.
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-            raise ModelFormatError(f"{path}: expected a NumPy archive (.npz), got: {error}") from error
+    with open(path, "rb") as file, damage_as_error(path, "a NumPy archive (.npz)"), zipfile.ZipFile(file) as archive:
+        check_sizes(path, archive.infolist())
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name == member.filename:
+                raise ModelFormatError(f"{path}: expected arrays (.npy) only, got {name!r}")
+            if name in arrays:
+                raise ModelFormatError(f"{path}: expected one array {name!r}, got two")
+            with archive.open(member) as stream:
+                arrays[name] = _read_array(f"{path}: array {name!r}", stream, member.file_size)
     return arrays
 
 
-def _check_sizes(path, members):
+@contextmanager
+def damage_as_error(path, expected):
+    """A damaged zip archive surfaces as one of many errors, by where the damage is; all become ModelFormatError."""
+    import zipfile
+
+    try:
+        yield
+    except ModelFormatError:
+        raise
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # that one is a seek to where a damaged directory points
+            raise
+        raise ModelFormatError(f"{path}: expected {expected}, got a damaged one") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+        raise ModelFormatError(f"{path}: expected {expected}, got: {error}") from error
+
+
+def check_sizes(path, members):
+    """Raise where members of an archive would grow to what no weights can be compressed from."""
     n_bytes = sum(member.file_size for member in members)
     n_compressed = sum(member.compress_size for member in members)
     if n_bytes > LARGEST_RATIO * n_compressed + FREE_NBYTES:

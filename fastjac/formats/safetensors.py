@@ -4,16 +4,15 @@ Nothing in a file is believed before it is checked: sizes against the bytes that
 that are known. Each array is used once, so that the memory a network takes is bounded by the size of its file.
 """
 
-import json
 import math
 import os
 import re
-from collections import Counter
 
 import numpy as np
 
 from fastjac import activations, saving
 from fastjac.formats.errors import ModelFormatError
+from fastjac.formats.strict_json import as_object, fail, parse, take
 from fastjac.layer import Layer
 from fastjac.network import Network
 from fastjac.parts import Affine
@@ -48,7 +47,7 @@ def from_safetensors(path, *, dtype=None):
         for k, layer in enumerate(description["layers"], 1)
     ]
     if arrays:
-        _fail(path, "arrays that the layers name", f"{next(iter(arrays))!r} beside them")
+        fail(path, "arrays that the layers name", f"{next(iter(arrays))!r} beside them")
     try:
         net = Network(
             layers, dtype=description["dtype"], engine=description["engine"],
@@ -70,10 +69,6 @@ def read_notes(path):
     return _read(path)[0]["notes"]
 
 
-def _fail(where, expected, got):
-    raise ModelFormatError(f"{where}: expected {expected}, got {got}") from None
-
-
 # ---------------------------------------------------------------- the container
 
 
@@ -91,11 +86,11 @@ def read_arrays(path):
         n_left = os.fstat(file.fileno()).st_size - 8
         n_header = int.from_bytes(file.read(8), "little")
         if n_header > min(n_left, saving.MAX_HEADER_NBYTES):
-            _fail(path, f"a header of at most {max(0, min(n_left, saving.MAX_HEADER_NBYTES))} bytes", f"{n_header}")
-        entries = _parse(path, file.read(n_header))
+            fail(path, f"a header of at most {max(0, min(n_left, saving.MAX_HEADER_NBYTES))} bytes", f"{n_header}")
+        entries = parse(path, file.read(n_header))
         metadata = entries.pop("__metadata__", {})
-        if not all(isinstance(text, str) for text in _object(path, metadata, "__metadata__").values()):
-            _fail(path, "texts in '__metadata__'", "something else")
+        if not all(isinstance(text, str) for text in as_object(path, metadata, "__metadata__").values()):
+            fail(path, "texts in '__metadata__'", "something else")
         return _read_arrays(path, file, entries, n_left - n_header), metadata
 
 
@@ -103,30 +98,30 @@ def _read_arrays(path, file, entries, n_bytes):
     places = []
     for name, entry in entries.items():
         where = f"{path}: array {name!r}"
-        dtype, shape, offsets = _take(where, entry, ("dtype", "shape", "data_offsets"))
+        dtype, shape, offsets = take(where, entry, ("dtype", "shape", "data_offsets"))
         if not (isinstance(dtype, str) and dtype in saving.DTYPES):
-            _fail(where, f"dtype {' or '.join(saving.DTYPES)}", f"{dtype!r:.40}")
+            fail(where, f"dtype {' or '.join(saving.DTYPES)}", f"{dtype!r:.40}")
         if not (_is_integers(shape) and 1 <= len(shape) <= 2 and min(shape) >= 1):
-            _fail(where, "a shape of one or two integers >= 1", f"{shape!r:.80}")
+            fail(where, "a shape of one or two integers >= 1", f"{shape!r:.80}")
         if not (_is_integers(offsets) and len(offsets) == 2):
-            _fail(where, "two integers as data_offsets", f"{offsets!r:.80}")
+            fail(where, "two integers as data_offsets", f"{offsets!r:.80}")
         n_expected = math.prod(shape) * saving.DTYPES[dtype].itemsize
         if offsets[1] - offsets[0] != n_expected:
-            _fail(where, f"data_offsets {n_expected} bytes apart for {dtype} of shape {shape}", offsets)
+            fail(where, f"data_offsets {n_expected} bytes apart for {dtype} of shape {shape}", offsets)
         places.append((offsets, name, shape, saving.DTYPES[dtype]))
     places.sort()
     end = 0
     for offsets, name, *_ in places:
         if offsets[0] != end:
-            _fail(f"{path}: array {name!r}", f"data_offsets from {end} on, where the array before it ends", offsets[0])
+            fail(f"{path}: array {name!r}", f"data_offsets from {end} on, where the array before it ends", offsets[0])
         end = offsets[1]
     if end != n_bytes:
-        _fail(path, f"{end} bytes of arrays", n_bytes)
+        fail(path, f"{end} bytes of arrays", n_bytes)
     arrays = {}
     for _, name, shape, dtype in places:
         array = np.fromfile(file, dtype, math.prod(shape))
         if array.size != math.prod(shape):
-            _fail(f"{path}: array {name!r}", f"{math.prod(shape)} numbers", array.size)
+            fail(f"{path}: array {name!r}", f"{math.prod(shape)} numbers", array.size)
         arrays[name] = array.reshape(shape)
     return arrays
 
@@ -142,21 +137,21 @@ def _read(path):
     """Description and arrays."""
     arrays, metadata = read_arrays(path)
     if metadata.get("format") != saving.FORMAT:
-        _fail(path, "a file that Network.save wrote", f"format {metadata.get('format')!r} in its metadata; "
+        fail(path, "a file that Network.save wrote", f"format {metadata.get('format')!r} in its metadata; "
               "arrays of other libraries have names, but do not say what is done with them")
     version = metadata.get("version", "")
     if not re.fullmatch("[1-9][0-9]{0,8}", version, re.ASCII) or int(version) > saving.VERSION:
-        _fail(path, f"version {saving.VERSION} of the format or older", f"{version[:20]!r}, written by a newer fastjac")
-    _take(path, metadata, ("format", "version", "network"))
-    description = _parse(path, metadata["network"])
-    _take(path, description, NETWORK_KEYS)
+        fail(path, f"version {saving.VERSION} of the format or older", f"{version[:20]!r}, written by a newer fastjac")
+    take(path, metadata, ("format", "version", "network"))
+    description = parse(path, metadata["network"])
+    take(path, description, NETWORK_KEYS)
     if description["dtype"] not in ("float32", "float64"):
-        _fail(path, "float32 or float64 as 'dtype'", f"{description['dtype']!r:.40}")
+        fail(path, "float32 or float64 as 'dtype'", f"{description['dtype']!r:.40}")
     if not isinstance(description["layers"], list):
-        _fail(path, "a list as 'layers'", type(description["layers"]).__name__)
-    for name, note in _object(path, description["notes"], "notes").items():
+        fail(path, "a list as 'layers'", type(description["layers"]).__name__)
+    for name, note in as_object(path, description["notes"], "notes").items():
         if not all(isinstance(text, str) for text in (note if isinstance(note, list) else [note])):
-            _fail(path, f"text or a list of texts as the note {name!r}", f"{note!r:.40}")
+            fail(path, f"text or a list of texts as the note {name!r}", f"{note!r:.40}")
     return description, arrays
 
 
@@ -164,17 +159,17 @@ def _layer(where, entry, arrays):
     kind = entry.get("kind") if isinstance(entry, dict) else None
     try:
         if kind == "affine":
-            _, center = _take(where, entry, ("kind", "center"))
+            _, center = take(where, entry, ("kind", "center"))
             return Affine(center=_numbers(where, center, arrays))
         if kind != "dense":
-            _fail(where, "the kind 'dense' or 'affine'", f"{kind!r:.40}")
-        _, W, activation, b, n_carried, parameters = _take(
+            fail(where, "the kind 'dense' or 'affine'", f"{kind!r:.40}")
+        _, W, activation, b, n_carried, parameters = take(
             where, entry, ("kind", "W", "activation"), ("b", "n_carried", "parameters"))
         known = activations.find(activation).parameters
-        parameters = {} if parameters is None else _object(where, parameters, "parameters")
+        parameters = {} if parameters is None else as_object(where, parameters, "parameters")
         for name in parameters:
             if name not in known:
-                _fail(where, f"parameters of {activation}", f"{name!r}")
+                fail(where, f"parameters of {activation}", f"{name!r}")
         parameters = {name: _numbers(where, value, arrays) for name, value in parameters.items()}
         return Layer(
             _numbers(where, W, arrays), None if b is None else _numbers(where, b, arrays), activation,
@@ -190,61 +185,11 @@ def _numbers(where, entry, arrays):
     if isinstance(entry, int | float) and not isinstance(entry, bool):
         return entry
     if not isinstance(entry, str):
-        _fail(where, "a number or the name of an array", f"{entry!r:.40}")
+        fail(where, "a number or the name of an array", f"{entry!r:.40}")
     if entry not in arrays:
-        _fail(where, "the name of an array that no other entry names", f"{entry[:80]!r}")
+        fail(where, "the name of an array that no other entry names", f"{entry[:80]!r}")
     return arrays.pop(entry)
 
 
 def _as_tuples(value):
     return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
-
-
-# ---------------------------------------------------------------- JSON
-
-
-def _parse(path, text):
-    """The object that text, or bytes of UTF-8, hold."""
-    try:
-        value = json.loads(
-            text if isinstance(text, str) else text.decode(), object_pairs_hook=_unique, parse_int=_integer, parse_constant=_no_constant)
-    except RecursionError:
-        _fail(path, "JSON as Network.save writes it", "one that is nested too deeply")
-    except ValueError as error:
-        raise ModelFormatError(f"{path}: expected JSON in UTF-8, got: {error}") from error
-    return _object(path, value, "JSON")
-
-
-def _unique(pairs):
-    entries = dict(pairs)
-    if len(entries) < len(pairs):
-        (twice, _), = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"the key {twice[:40]!r} twice")
-    return entries
-
-
-def _integer(digits):
-    if len(digits) > 19:
-        raise ValueError(f"an integer of {len(digits)} digits")
-    return int(digits)
-
-
-def _no_constant(name):
-    raise ValueError(f"{name}, which is no number of JSON")
-
-
-def _object(where, value, name):
-    if not isinstance(value, dict):
-        _fail(where, f"an object as {name}", type(value).__name__)
-    return value
-
-
-def _take(where, entry, required, optional=()):
-    """Values of the keys that an object must have, and of those that it may have, which are None if missing."""
-    for key in _object(where, entry, "a description"):
-        if key not in required and key not in optional:
-            _fail(where, f"the keys {', '.join(required + optional)}", f"{key[:40]!r}")
-    for key in required:
-        if key not in entry:
-            _fail(where, f"a key {key!r}", "none")
-    return [entry.get(key) for key in required + optional]
