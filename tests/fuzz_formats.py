@@ -36,8 +36,10 @@ def damaged(suffix, seed):
     """Bytes of a good file of that format, damaged as `seed` has it."""
     choose = random.Random(f"{suffix} {seed}")
     data = choose.choice(good_files(suffix))
-    if choose.random() < 0.5:
-        data = INSIDE.get(suffix, with_wrong_bytes)(data, choose)
+    if suffix == ".h5":
+        return in_hdf5(data, choose)
+    if choose.random() < 0.6:
+        data = INSIDE[suffix](data, choose)
     return with_wrong_bytes(data, choose) if choose.random() < 0.5 else data
 
 
@@ -155,6 +157,29 @@ def in_safetensors(data, choose):
     return len(text).to_bytes(8, "little") + text + data[8 + n :]
 
 
+def in_hdf5(data, choose):
+    """Description and arrays damaged, not the structure: the library behind h5py can loop for ever over that."""
+    import h5py
+
+    file = io.BytesIO(data)
+    with h5py.File(file, "r+") as root:
+        if "model_config" in root.attrs and choose.random() < 0.8:
+            text = root.attrs["model_config"]
+            root.attrs["model_config"] = (
+                json.dumps(with_wrong_values(json.loads(text), choose)) if choose.random() < 0.8
+                else with_wrong_bytes(text.encode(), choose).replace(b"\0", b" "))
+        else:
+            places = []
+            root.visit(places.append)
+            place, other = choose.choice(places), choose.choice(places)
+            value = choose.choice((root[other], np.zeros((2, 0)), 1.5, np.ones((4, 4), ">f8"), np.ones(3, int), "x",
+                                   h5py.SoftLink("/" + other), h5py.ExternalLink("x", "/x")))
+            del root[place]
+            if choose.random() < 0.8:
+                root[place] = value
+    return file.getvalue()
+
+
 def in_zip(data, choose):
     """Members damaged, doubled, renamed or left out; their sums are right again."""
     written = io.BytesIO()
@@ -168,7 +193,7 @@ def in_zip(data, choose):
                 if name.endswith(".json") and kind < 6:
                     member = json.dumps(with_wrong_values(json.loads(member), choose)).encode()
                 elif kind < 6:
-                    member = with_wrong_bytes(member, choose)
+                    member = (in_hdf5 if name.endswith(".h5") else with_wrong_bytes)(member, choose)
                 elif kind == 6:
                     name = choose.choice(names)  # noqa: PLW2901
                 else:
