@@ -112,6 +112,16 @@ def test_save_load_save_gives_same_bytes(tmp_path, dtype):
     assert sorted(os.listdir(tmp_path)) == ["first", "second.npz"]
 
 
+def test_what_is_saved_is_what_computes(tmp_path, write):
+    """A float32 network comes back as one, whatever its layers were made of."""
+    net = from_npz(write(arrays()), dtype="float32")
+    save_npz(net, tmp_path / "new.npz")
+    again = from_npz(tmp_path / "new.npz")
+    assert again.dtype == np.float32
+    x = rng.normal(size=3)
+    np.testing.assert_array_equal(net.jacobian(x), again.jacobian(x))
+
+
 @pytest.mark.parametrize(
     ("note", "error", "message"),
     [

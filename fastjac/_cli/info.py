@@ -1,12 +1,12 @@
 """`python -m fastjac info`: what a network is and how its Jacobian will be computed."""
 
 from fastjac._cli.errors import CommandError
-from fastjac._cli.networks import bundled, load
+from fastjac._cli.networks import bundled, load_file
 
 
 def info(arguments):
     if arguments.network is not None:
-        net, notes = load(arguments)
+        net, notes = load_file(arguments)
     elif arguments.dtype or arguments.no_normalize or arguments.no_clip:
         raise CommandError("expected NETWORK with --dtype, --no-normalize or --no-clip, got none")
     else:

@@ -1,10 +1,9 @@
 """`python -m fastjac jacobian`: from a file of points to a file of Jacobians."""
 
-import os
 from contextlib import ExitStack
 
 from fastjac._cli.errors import CommandError
-from fastjac._cli.networks import load
+from fastjac._cli.networks import load_file, same_file
 from fastjac._cli.points import open_points
 from fastjac._cli.progress import progress
 from fastjac._cli.results import check_suffix, open_result
@@ -23,7 +22,7 @@ def jacobian(arguments):
                 raise CommandError(f"expected a result that does not overwrite its input, got {path!r}")
     if arguments.value is not None and same_file(*outputs):
         raise CommandError(f"expected two files for Jacobians and values, got {arguments.value!r} for both")
-    net, _ = load(arguments)
+    net, _ = load_file(arguments)
     points = open_points(arguments.points, arguments.key)
     if points.n_in != net.n_in:
         raise CommandError(
@@ -57,9 +56,3 @@ def fill(net, points, y, J, workers, show):
         J.done()
         n_done += len(x)
         show(n_done)
-
-
-def same_file(a, b):
-    if os.path.exists(a) and os.path.exists(b):
-        return os.path.samefile(a, b)
-    return os.path.realpath(a) == os.path.realpath(b)

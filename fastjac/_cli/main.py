@@ -19,8 +19,8 @@ exit status:
   130  interrupted with Ctrl-C"""
 
 POINTS_HELP = """\
-NETWORK   .nnet (text, as used for ACAS Xu) or .npz (arrays W1, b1, ..., activations: see
-          docs/command-line.md).
+NETWORK   .safetensors (of Network.save), .npz (arrays W1, b1, ..., activations), .nnet (text, as
+          used for ACAS Xu), .keras or .h5 (of Keras; needs h5py), .onnx: see docs/files.md.
 POINTS    text with one point per line, numbers separated by blanks or commas, empty lines and
           comments (#) ignored, a first line of names allowed; or .npy with an array of shape
           (..., n_in); or .npz with one such array, or more and --key.
@@ -80,7 +80,7 @@ def parser():
         description="Jacobians of a network at many points, from files to files.\n\n" + POINTS_HELP,
         epilog=EXIT_STATUS,
     )
-    jacobian.add_argument("network", metavar="NETWORK", help="file of the network: .nnet or .npz")
+    jacobian.add_argument("network", metavar="NETWORK", help="file of the network")
     jacobian.add_argument("points", metavar="POINTS", help="file of the points: .npy, .npz, or else text")
     jacobian.add_argument(
         "-o", "--output", required=True, metavar="RESULTS", help="Jacobians: .npy, .txt or .csv"
@@ -106,7 +106,7 @@ def parser():
         "network",
         metavar="NETWORK",
         nargs="?",
-        help="file of the network: .nnet or .npz (default: the one that ships with fastjac)",
+        help="file of the network (default: the one that ships with fastjac)",
     )
     info.add_argument(
         "--points",
@@ -116,6 +116,18 @@ def parser():
         help="size of the batch that is planned beside one point (default: %(default)s)",
     )
     add_network_options(info)
+
+    convert = commands.add_parser(
+        "convert",
+        help="a network from one format to another",
+        description="A network from any format that is read to .safetensors or .npz, with its notes.\n\n"
+        "IN is a file as NETWORK of the command jacobian; its network computes the same in OUT.\n"
+        "OUT appears complete or not at all.",
+        epilog=EXIT_STATUS,
+    )
+    convert.add_argument("network", metavar="IN", help="file of the network")
+    convert.add_argument("output", metavar="OUT", help="file to write: .safetensors or .npz")
+    add_network_options(convert)
 
     commands.add_parser(
         "config",
@@ -152,6 +164,10 @@ def run(arguments):
         from fastjac._cli.jacobian import jacobian
 
         return jacobian(arguments)
+    if arguments.command == "convert":
+        from fastjac._cli.convert import convert
+
+        return convert(arguments)
     if arguments.command == "info":
         from fastjac._cli.info import info
 

@@ -4,8 +4,8 @@ import os
 from importlib import resources
 
 from fastjac._cli.errors import CommandError
-from fastjac.formats.nnet import from_nnet
-from fastjac.formats.npz import from_npz, read_notes
+from fastjac.formats.loading import READERS, load, read_notes
+from fastjac.formats.npz import from_npz
 
 
 def bundled():
@@ -14,16 +14,23 @@ def bundled():
         return from_npz(path), read_notes(path)
 
 
-def load(arguments):
+def load_file(arguments):
     """Network and notes of the file that the arguments name, by its suffix."""
-    path = arguments.network
+    path, options = arguments.network, {}
     suffix = os.path.splitext(path)[1].lower()
+    if suffix not in READERS:
+        raise CommandError(f"expected a network in a file {', '.join(READERS)}, got {path!r}")
     if suffix == ".nnet":
-        return from_nnet(
-            path, normalize=not arguments.no_normalize, clip=not arguments.no_clip, dtype=arguments.dtype
-        ), {}
-    if suffix != ".npz":
-        raise CommandError(f"expected a network in a .nnet or .npz file, got {path!r}")
-    if arguments.no_normalize or arguments.no_clip:
+        options = {"normalize": not arguments.no_normalize, "clip": not arguments.no_clip}
+    elif arguments.no_normalize or arguments.no_clip:
         raise CommandError(f"expected a .nnet file with --no-normalize or --no-clip, got {path!r}")
-    return from_npz(path, dtype=arguments.dtype), read_notes(path)
+    try:
+        return load(path, dtype=arguments.dtype, **options), read_notes(path)
+    except ImportError as error:
+        raise CommandError(str(error)) from error
+
+
+def same_file(a, b):
+    if os.path.exists(a) and os.path.exists(b):
+        return os.path.samefile(a, b)
+    return os.path.realpath(a) == os.path.realpath(b)

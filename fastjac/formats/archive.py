@@ -60,7 +60,7 @@ def damage_as_error(path, expected):
             raise
         raise ModelFormatError(f"{path}: expected {expected}, got a damaged one") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise ModelFormatError(f"{path}: expected {expected}, got: {error}") from error
+        raise ModelFormatError(f"{path}: expected {expected}, got: {error!s:.200}") from error
 
 
 def check_sizes(path, members):

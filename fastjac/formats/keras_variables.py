@@ -26,7 +26,7 @@ def open_hdf5(path, file, n_bytes):
     except ModelFormatError:
         raise
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise ModelFormatError(f"{path}: expected an HDF5 file of Keras, got: {error}") from error
+        raise ModelFormatError(f"{path}: expected an HDF5 file of Keras, got: {error!s:.200}") from error
 
 
 class Group:

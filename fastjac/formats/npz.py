@@ -123,9 +123,9 @@ def save_npz(net, path, /, **notes):
         raise TypeError(f"net: expected a Network, got {type(net).__name__}")
     arrays = {}
     for k, layer in enumerate(net.layers, start=1):
-        arrays[f"W{k}"] = layer.W
+        arrays[f"W{k}"] = layer.W.astype(net.dtype)
         if layer.b is not None:
-            arrays[f"b{k}"] = layer.b
+            arrays[f"b{k}"] = layer.b.astype(net.dtype)
         for name, value in layer.parameters.items():
             arrays[f"activation{k}.{name}"] = np.asarray(value)
     arrays["activations"] = np.array([layer.activation for layer in net.layers])

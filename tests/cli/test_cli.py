@@ -147,7 +147,7 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"fastjac {fj.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["jacobian"], ["info"], ["config"]])
+@pytest.mark.parametrize("command", [[], ["jacobian"], ["info"], ["convert"], ["config"]])
 def test_help_is_complete(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         main([*command, "--help"])
@@ -156,8 +156,9 @@ def test_help_is_complete(command, capsys):
     parts = {
         "jacobian": ["POINTS", ".csv", *options],
         "info": ["NETWORK", "--points"],
+        "convert": ["IN", "OUT", "--dtype", "--no-normalize", "--no-clip"],
         "config": ["SIMD"],
-        None: ["jacobian", "info", "config", "--version", "130"],
+        None: ["jacobian", "info", "convert", "config", "--version", "130"],
     }[command[0] if command else None]
     for part in parts:
         assert part in out

@@ -88,7 +88,7 @@ def test_truncated_points(form, fails):
         (["jacobian", "net.npz", "x.npy", "-o", "J.npy", "--value", "x.npy"], "does not overwrite its input"),
         (["jacobian", "net.npz", "x.npy", "-o", "J.npy", "--value", "./J.npy"], "two files for Jacobians"),
         (["jacobian", "net.npz", "x.npy", "-o", "J.npy", "--key", "x"], "points in a .npz file with --key"),
-        (["jacobian", "x.npy", "x.npy", "-o", "J.npy"], "network in a .nnet or .npz file, got 'x.npy'"),
+        (["jacobian", "x.npy", "x.npy", "-o", "J.npy"], "network in a file .safetensors, .npz, .nnet, "),
         (["jacobian", "net.npz", "x.npy"], "required: -o/--output"),
         (["jacobian", "net.npz", "x.npy", "-o", "J.npy", "--workers", "0"], "-1 for all cores, got 0"),
         (
@@ -99,6 +99,14 @@ def test_truncated_points(form, fails):
         (["info", "none.nnet"], "No such file or directory: 'none.nnet'"),
         (["info", "broken.nnet"], "broken.nnet, line 1: expected"),
         (["info", "broken.npz"], "broken.npz: expected a NumPy archive"),
+        (["info", "broken.safetensors"], "broken.safetensors: expected a header of at most 0 bytes"),
+        (["info", "broken.onnx", "--no-clip"], "a .nnet file with --no-normalize or --no-clip, got 'broken.onnx'"),
+        (["convert", "net.npz", "net.keras"], "a file .safetensors or .npz to write to, got 'net.keras'"),
+        (["convert", "net.npz", "./net.npz"], "does not overwrite its input, got './net.npz'"),
+        (["convert", "net.npz", "none/a.npz"], "No such file or directory: 'none/a.npz'"),
+        (["convert", "none.npz", "a.npz"], "No such file or directory: 'none.npz'"),
+        (["convert", "broken.npz", "a.npz"], "broken.npz: expected a NumPy archive"),
+        (["convert", "net.npz"], "required: OUT"),
         (["info", "--points", "0"], "at least one point, got 0"),
         (["info", "--dtype", "float32"], "expected NETWORK with --dtype"),
         (["derivative"], "invalid choice: 'derivative'"),
@@ -111,6 +119,7 @@ def test_wrong_arguments(arguments, message, fails):
     Path("folder.npy").mkdir()
     Path("broken.nnet").write_text("broken\n")
     Path("broken.npz").write_text("broken\n")
+    Path("broken.safetensors").write_text("broken\n")
     assert message in fails(*arguments)
 
 
