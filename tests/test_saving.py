@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from support import assert_same, run_python
 
 import fastjac as fj
-from fastjac import saving
+from fastjac import activations, saving
 from fastjac.formats import ModelFormatError, read_notes
 
 rng = np.random.default_rng(0)
@@ -119,6 +119,20 @@ def test_every_activation_is_kept(path, activation):
     net.save(path)
     x = rng.normal(size=(5, 3))
     assert_same(fj.load(path).value_and_jacobian(x), net.value_and_jacobian(x))
+
+
+def test_activation_of_the_user_is_kept_by_name(path):
+    activation = fj.register_activation("saved_wave", lambda h, k: np.sin(k * h), lambda h, k: k * np.cos(k * h),
+                                        parameters={"k": 2.0})
+    try:
+        net = fj.Network([fj.Layer(rng.normal(size=(3, 2)), None, "saved_wave", k=np.array([1.0, 3.0]))])
+        net.save(path)
+        x = rng.normal(size=3)
+        assert_same(fj.load(path).value_and_jacobian(x), net.value_and_jacobian(x))
+    finally:
+        activations.forget(activation)
+    with pytest.raises(ModelFormatError, match="layer 1 of 1: unknown activation 'saved_wave'"):
+        fj.load(path)
 
 
 def test_center_and_skip_are_kept(path, dtype):
@@ -238,7 +252,7 @@ def test_killed_while_saving_leaves_old_file(path):
     code = """
 import os, signal, sys
 import fastjac as fj
-from fastjac import saving
+from fastjac import activations, saving
 
 class Array:
     nbytes, itemsize, dtype, shape = 8, 0, saving.DTYPES["F64"], (1,)

@@ -62,9 +62,9 @@ def from_keras_file(path, *, dtype=None):
         with np.errstate(all="ignore"):  # what is not finite is found in the layers
             return from_keras(model, dtype=dtype)
     except ModelFormatError as error:
-        raise ModelFormatError(f"{path}: {str(error).removeprefix('from_keras: ')}") from error
-    except (AttributeError, RecursionError) as error:
-        raise ModelFormatError(f"{path}: expected the settings of layers of Keras, got: {error}") from error
+        raise ModelFormatError(f"{path}: {str(error).removeprefix('from_keras: '):.1000}") from error
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise ModelFormatError(f"{path}: expected the settings of layers of Keras, got: {error!s:.200}") from error
 
 
 def _from_archive(path, file):
