@@ -114,7 +114,8 @@ def test_what_is_saved_is_what_computes(path):
 
 @pytest.mark.parametrize("activation", fj.ACTIVATIONS)
 def test_every_activation_is_kept(path, activation):
-    parameters = {name: 0.5 if value is None else value for name, value in fj.ACTIVATIONS[activation].parameters.items()}
+    defaults = fj.ACTIVATIONS[activation].parameters
+    parameters = {name: 0.5 if value is None else value for name, value in defaults.items()}
     net = fj.Network([fj.Layer(rng.normal(size=(3, 4)), None, activation, **parameters)])
     net.save(path)
     x = rng.normal(size=(5, 3))
@@ -156,7 +157,8 @@ def test_save_load_save_gives_same_bytes(tmp_path, dtype):
     make_network(dtype).save(first, description="one unit: µm", units_in=("m", "s", "kg"), file="any", net="any")
     fj.load(first).save(second, **read_notes(first))
     assert first.read_bytes() == second.read_bytes()
-    assert read_notes(second) == {"description": "one unit: µm", "units_in": ["m", "s", "kg"], "file": "any", "net": "any"}
+    assert read_notes(second) == {
+        "description": "one unit: µm", "units_in": ["m", "s", "kg"], "file": "any", "net": "any"}
     assert sorted(os.listdir(tmp_path)) == [first.name, second.name]
 
 
@@ -315,7 +317,7 @@ class Bomb:
 
 def test_pickle_is_not_executed(path, refused, good):
     """Case 80: in place of the file, of its arrays, of its metadata."""
-    header, description, arrays = good
+    header, _, arrays = good
     bomb = pickle.dumps(Bomb())
     refused(bomb)
     refused(joined(header, arrays + bomb))
@@ -440,7 +442,7 @@ def test_missing_array(refused, good):
 
 def test_extra_array(refused, good):
     """Case 88."""
-    header, description, arrays = good
+    header, _, arrays = good
     header["extra"] = {"dtype": "F64", "shape": [1], "data_offsets": [len(arrays), len(arrays) + 8]}
     assert "expected arrays that the layers name, got 'extra' beside them" in refused(joined(header, arrays + bytes(8)))
 
@@ -493,7 +495,8 @@ def test_header_that_is_no_description(refused, text, message):
     assert message in refused(joined(text, b""))
 
 
-@pytest.mark.parametrize("text", ["[" * 50_000, '{"layers":' * 50_000, '{"layers": %s}' % ("1" * 5000), "[]", "", "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["[" * 50_000, '{"layers":' * 50_000, '{"layers": %s}' % ("1" * 5000), "[]", "", "\ud800"])
 def test_description_that_is_none(refused, good, text):
     """Case 91, one level further in."""
     header, _, arrays = good

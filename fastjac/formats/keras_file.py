@@ -198,7 +198,8 @@ def _chain(where, config, entries):
     chain, seen = [], set()
     while True:
         if name not in place_of or (name, node) in seen:
-            fail(where, "a chain of layers", f"{name!r:.80} as an input, which is " + ("used twice" if seen else "none"))
+            got = "used twice" if (name, node) in seen else "none"
+            fail(where, "a chain of layers", f"{name!r:.80} as an input, which is {got}")
         seen.add((name, node))
         chain.append(place_of[name])
         if name == first:

@@ -47,7 +47,8 @@ def load(path, **options):
     """
     suffix = suffix_of(path)
     if suffix not in READERS:
-        raise ModelFormatError(f"{os.fsdecode(path)}: expected a file {', '.join(READERS)}, got {suffix or 'no suffix'}")
+        got = suffix or "no suffix"
+        raise ModelFormatError(f"{os.fsdecode(path)}: expected a file {', '.join(READERS)}, got {got}")
     module, name = READERS[suffix]
     return getattr(import_module(f"fastjac.formats.{module}"), name)(path, **options)
 
