@@ -217,9 +217,10 @@ cdef class Packed:
         """W (n_in, n_out) and its transpose, by rows and for `packed` in panels."""
         packed.n_in, packed.n_out = W.shape
         packed.ld = padded(packed.n_out, self.n_lanes)
-        packed.W, packed.Wt = self.keep(W, self.n_lanes), self.keep(W.T, self.n_lanes)
+        W, Wt = self.converted(W), self.converted(W.T)
+        packed.W, packed.Wt = self.keep(W, self.n_lanes), self.keep(Wt, self.n_lanes)
         if self.engine == "packed":
-            packed.W_panels, packed.Wt_panels = self.keep_panels(W), self.keep_panels(W.T)
+            packed.W_panels, packed.Wt_panels = self.keep_panels(W), self.keep_panels(Wt)
         return 0
 
     cdef Py_ssize_t lanes(self) noexcept:
