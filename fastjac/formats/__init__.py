@@ -8,6 +8,7 @@ from fastjac.formats.keras_file import from_keras_file
 from fastjac.formats.loading import load, read_notes
 from fastjac.formats.nnet import from_nnet
 from fastjac.formats.npz import from_npz, save_npz
+from fastjac.formats.onnx import from_onnx
 from fastjac.formats.sklearn import from_sklearn
 from fastjac.formats.state_dict import from_state_dict
 from fastjac.formats.torch import from_torch
@@ -20,6 +21,7 @@ __all__ = [
     "from_keras_file",
     "from_nnet",
     "from_npz",
+    "from_onnx",
     "from_sklearn",
     "from_state_dict",
     "from_torch",

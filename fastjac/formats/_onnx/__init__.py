@@ -1,0 +1,1 @@
+"""What `fastjac.formats.onnx` is made of: messages, values, shapes, operators, spellings, layers."""
