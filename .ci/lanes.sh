@@ -1,7 +1,8 @@
 # Sourced by the scripts beside it: steps that run in lanes, side by side.
 #
 # A script sets LANES, each a string of steps that run one after the other, defines step_NAME for each of
-# them and ends with `run_lanes "$@"`. OPTIONAL may hold steps that run only when they are named. WORK is a temporary folder; nothing is written to the checkout.
+# them and ends with `run_lanes "$@"`. OPTIONAL may hold steps that run only when they are named. WORK is a
+# temporary folder; nothing is written to the checkout.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ROOT=$PWD
