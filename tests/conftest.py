@@ -1,5 +1,7 @@
 """Fixtures: every SIMD build that this machine has, both dtypes, every array argument of every method."""
 
+import signal
+
 import numpy as np
 import pytest
 from builds import BUILDS, selected
@@ -7,6 +9,9 @@ from hypothesis import settings
 from support import OPERANDS
 
 from fastjac.kernels import dispatch
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and with them the processes that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The machines that run the tests may be slow and busy: an example that takes long is no failure.
 settings.register_profile("fastjac", deadline=None, max_examples=50)
