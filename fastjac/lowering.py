@@ -62,7 +62,7 @@ class Lowering:
 
     def __init__(self, n_in):
         self.layers, self.n_in, self.is_inner = [], n_in, n_in is not None
-        self.waiting = None
+        self.waiting = self.center = None
 
     @property
     def n(self):
@@ -166,8 +166,6 @@ class Lowering:
                     if layer.activation != "identity" else Layer(W, b))
         if layers[-1].activation != "identity":
             self.layers.append(Layer(np.vstack([eye, eye])))
-
-    center = None
 
     def finished(self):
         """What was made, with a last layer for what still waits."""

@@ -92,8 +92,10 @@ class Network(Program):
             raise ValueError("layers: expected at least one layer, got none")
         dtype = _as_dtype(dtype, parts)
         layers, center = lower(parts)
+        _check_finite({"center": center}, dtype)
         for k, layer in enumerate(layers, 1):
-            _check_finite(layer, k, dtype)
+            named = {"W": layer.W, "b": layer.b, **layer.parameters}
+            _check_finite({f"layer {k}: {name}": array for name, array in named.items()}, dtype)
         if engine not in ENGINES:
             raise ValueError(f"engine: expected one of {', '.join(map(repr, ENGINES))}, got {engine!r}")
         check_order(order, len(layers))
@@ -293,7 +295,7 @@ class Network(Program):
     @property
     def _parts(self):
         """What makes the same network: its layers behind its center."""
-        return self.layers if self.center is None else (Affine(center=self.center), *self.layers)
+        return _behind(self.center, self.layers)
 
     def with_input_scaling(self, mean, std):
         """The network of physical inputs: x ↦ F((x − mean) / std).
@@ -469,8 +471,9 @@ class Network(Program):
         """The networks of the layers up to s and of those after it, for `products`."""
         activity = self.activity if isinstance(self.activity, tuple) else (self.activity,) * len(self.layers)
         return tuple(
-            Network(self.layers[part], dtype=self.dtype, engine=self.engine, activity=activity[part])
-            for part in (slice(s), slice(s, None))
+            Network(parts, dtype=self.dtype, engine=self.engine, activity=shares)
+            for parts, shares in (
+                (_behind(self.center, self.layers[:s]), activity[:s]), (self.layers[s:], activity[s:]))
         )
 
     def __repr__(self):
@@ -502,8 +505,12 @@ class Network(Program):
 
 def _make_network(version, layers, dtype, engine, order, activity=None, center=None):
     check_pickle_version(version)
-    parts = layers if center is None else (Affine(center=center), *layers)
-    return Network(parts, dtype=dtype, engine=engine, order=order, activity=activity)
+    return Network(_behind(center, layers), dtype=dtype, engine=engine, order=order, activity=activity)
+
+
+def _behind(center, layers):
+    """What makes the network of these layers behind this center."""
+    return layers if center is None else (Affine(center=center), *layers)
 
 
 def _as_sequence(layers):
@@ -547,13 +554,13 @@ def _as_std(std):
     return std
 
 
-def _check_finite(layer, k, dtype):
-    """Raise if a number of the layer overflows in `dtype`."""
+def _check_finite(arrays, dtype):
+    """Raise if a number overflows in `dtype`; `arrays` are those that there are, by name, or None."""
     largest = np.finfo(dtype).max
-    for name, array in (("W", layer.W), ("b", layer.b), *layer.parameters.items()):
+    for name, array in arrays.items():
         if array is not None and np.abs(array).max() > largest:
             index = tuple(map(int, np.argwhere(np.abs(array) > largest)[0]))
             raise ValueError(
-                f"layer {k}: {name}: expected numbers that are finite in {dtype}, "
+                f"{name}: expected numbers that are finite in {dtype}, "
                 f"got {np.asarray(array)[index]} at index {index}"
             )

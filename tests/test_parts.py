@@ -172,6 +172,13 @@ def test_dtype_is_that_of_the_arrays():
     assert fj.Network([fj.Affine(scale.astype(float)), (W,)]).dtype == np.float64
 
 
+def test_center_beyond_the_dtype():
+    parts = [fj.Affine(center=[0.0, 1e300]), dense(2, 3)]
+    assert fj.Network(parts)(np.zeros(2)).shape == (3,)
+    with pytest.raises(ValueError, match=r"center: expected numbers that are finite in float32, got 1e\+300"):
+        fj.Network(parts, dtype="float32")
+
+
 def test_scaling():
     net = fj.Network([dense(3, 7, "tanh"), dense(7, 2, "tanh")])
     mean_x, std_x, mean_y, std_y = numbers(3, 1), np.exp(numbers(3, 2)), numbers(2, 1), np.exp(numbers(2, 2))

@@ -108,6 +108,17 @@ def test_selections_are_split_with_their_inputs_and_outputs():
     np.testing.assert_allclose(part.propagate_covariance(x, P), J @ P @ J.mT, rtol=1e-11, atol=1e-12)
 
 
+def test_scaled_inputs_stay_scaled_where_the_network_is_split():
+    net = make((60, 50, 4, 50, 60)).with_input_scaling(random_array(60), 2.0)
+    x, P = random_array((5, 60)), symmetric((60, 60))
+    J = net.jacobian(x)
+    for each, J_part in ((net, J), (net.select(wrt=slice(40)), J[..., :40])):
+        n = J_part.shape[-1]
+        assert products.best_split(each, "matrix", False)[0] == 2
+        expected = J_part @ P[:n, :n] @ J_part.mT
+        np.testing.assert_allclose(each.propagate_covariance(x, P[:n, :n]), expected, rtol=1e-11, atol=1e-12)
+
+
 @pytest.mark.parametrize("activation", ["softmax", "relu", "log_softmax"])
 def test_any_derivative_at_the_layer_of_the_split(activation):
     net = make_network(NARROW, ["tanh", activation], activity=(None, 0.5, None, None))
