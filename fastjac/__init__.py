@@ -8,7 +8,7 @@ from fastjac.activations import ACTIVATIONS
 from fastjac.custom import register_activation
 from fastjac.layer import Layer
 from fastjac.network import Network
-from fastjac.parts import Affine, Elementwise, Residual
+from fastjac.parts import Affine, Concatenation, Elementwise, LayerNorm, Residual, RMSNorm
 from fastjac.planning import Plan
 from fastjac.selection import Selection
 
@@ -32,11 +32,14 @@ if TYPE_CHECKING:
 __all__ = [
     "ACTIVATIONS",
     "Affine",
+    "Concatenation",
     "Elementwise",
     "Layer",
+    "LayerNorm",
     "ModelFormatError",
     "Network",
     "Plan",
+    "RMSNorm",
     "Residual",
     "Selection",
     "__version__",

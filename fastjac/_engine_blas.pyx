@@ -3,7 +3,7 @@
 Everything here works on a tile of points in a workspace that belongs to the caller and neither
 allocates nor touches Python. For a tile of P points the workspace holds, one after the other,
 
-    d_1 (P, n_1) … d_L (P, n_L)     derivatives; the vector s for softmax and log_softmax
+    d_1 (P, n_1) … d_L (P, n_L)     derivatives; what kernels/dense.pxi says where they are dense
     a, a (P, max n_k) each          activations of two neighbouring layers; as much again, which only
                                     the engine `packed` uses
     slots (P, …)                    blocks of the plan
@@ -15,7 +15,7 @@ from libc.string cimport memcpy
 
 from fastjac._blas cimport multiply
 from fastjac.kernels.api cimport (
-    DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, REVERSE, SOFTMAX, UNIT, kernels_t, layer_t, network_t, plan_t, step_t,
+    DIAGONAL, FORM, FORWARD, MEET, REVERSE, UNIT, kernels_t, layer_t, network_t, plan_t, step_t,
 )
 
 include "kernels/calls.pxi"
@@ -82,10 +82,8 @@ cdef inline void apply_derivative(const network_t* net, const layer_t* layer, Py
     for _point in range(n_points):
         if layer.derivative == DIAGONAL:
             scale_columns(net.kernels, block, d, n_rows, n, block)
-        elif layer.derivative == SOFTMAX:
-            apply_softmax(net.kernels, d, n_rows, n, block)
         else:
-            apply_log_softmax(net.kernels, forward, d, n_rows, n, block)
+            apply_dense(net.kernels, layer, forward, d, n_rows, block)
         block += n_rows * n
         d += n
 
@@ -101,7 +99,7 @@ cdef inline void form_normal(const network_t* net, const layer_t* layer, Py_ssiz
         elif layer.derivative == DIAGONAL:
             scale_rows(net.kernels, Wt, d, layer.n_out, layer.n_in, out)
         else:
-            form_dense(net.kernels, layer.derivative == LOG_SOFTMAX, Wt, d, layer.n_out, layer.n_in, out)
+            form_dense(net.kernels, layer, d, out)
         out += size
         d += layer.n_out
 

@@ -15,7 +15,7 @@ from fastjac._handle cimport new_block, new_program, release, retain
 from fastjac._tiles cimport JACOBIAN, JVP, VALUE, VALUE_AND_JACOBIAN, VJP, multiply_adds
 from fastjac.cython_api cimport fj_table
 from fastjac.kernels.api cimport (
-    BLAS, DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, PACKED, REVERSE, SOFTMAX, TRANSPOSE, UNIT, step_t,
+    BLAS, DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, PACKED, REVERSE, RMS_NORM, SOFTMAX, TRANSPOSE, UNIT, step_t,
 )
 from fastjac.kernels.dispatch cimport current_kernels
 
@@ -31,7 +31,9 @@ cnp.import_array()
 cdef dict STEP_KINDS = {
     "form": FORM, "reverse": REVERSE, "forward": FORWARD, "meet": MEET, "transpose": TRANSPOSE,
 }
-cdef dict DERIVATIVE_KINDS = {"diagonal": DIAGONAL, "softmax": SOFTMAX, "log_softmax": LOG_SOFTMAX}
+cdef dict DERIVATIVE_KINDS = {
+    "diagonal": DIAGONAL, "softmax": SOFTMAX, "log_softmax": LOG_SOFTMAX, "rms_norm": RMS_NORM,
+}
 
 
 cdef class Packed:
@@ -91,8 +93,8 @@ cdef class Packed:
         Returns both as arrays of indices, or None.
 
         The layers are shared, but for the first, of which the rows `wrt` of W are taken, and the last: there
-        the columns `outputs`. The derivative of softmax needs all outputs; behind it a layer that picks
-        some of them is added.
+        the columns `outputs`. A dense derivative, as of softmax, needs all outputs; behind it a layer
+        that picks some of them is added.
         """
         cdef Py_ssize_t i, n_layers
         cdef layer_t* layers

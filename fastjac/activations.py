@@ -31,8 +31,8 @@ class Activation:
         The same in LaTeX.
     kinks : str
         The derivative where there are two one-sided ones; empty where f is smooth.
-    kind : {"diagonal", "softmax", "log_softmax"}
-        Shape of the derivative: elementwise, or the dense matrix of softmax or log_softmax.
+    kind : {"diagonal", "softmax", "log_softmax", "rms_norm"}
+        Shape of the derivative: elementwise, or the dense matrix of one of the other three.
     activity : float
         Share of units with f' ≠ 0 that is expected: for h of the standard normal distribution and the
         default parameters. Below 1 where f' is exactly zero on an interval.
@@ -181,6 +181,11 @@ _TABLE = (
         "log_softmax", "h - log(sum(exp(h)))", "I - 1 s^T, s = softmax(h)",
         r"\log \operatorname{softmax}(h)", r"I - \mathbf{1} s^\top, \; s = \operatorname{softmax}(h)",
         kind="log_softmax"),
+    Activation(
+        "rms_norm", "h/sqrt(mean(h**2) + epsilon)", "r*(I - z z^T/n), r = 1/sqrt(mean(h**2) + epsilon), z = r*h",
+        r"h / \sqrt{\overline{h^2} + \epsilon}",
+        r"r (I - z z^\top / n), \; r = 1 / \sqrt{\overline{h^2} + \epsilon}, \; z = r h",
+        (), {"epsilon": 1e-5}, kind="rms_norm"),
 )
 
 _BY_NAME = {activation.name: activation for activation in _TABLE}
@@ -214,6 +219,7 @@ _DOMAINS = {
     ("celu", "alpha"): [("numbers greater than 0", lambda v: v > 0)],
     ("soft_shrink", "threshold"): [("numbers of at least 0", lambda v: v >= 0)],
     ("hard_shrink", "threshold"): [("numbers of at least 0", lambda v: v >= 0)],
+    ("rms_norm", "epsilon"): [("a number of at least 0", lambda v: v >= 0)],
 }
 
 
@@ -281,8 +287,10 @@ def parameter_rows(activation, given, n_units):
     if missing:
         raise TypeError(f"{name}: missing parameter {missing[0]!r}; expected parameters: {listed}")
 
+    # Units that depend on each other have their parameters in common.
+    length = n_units if activation.kind == "diagonal" else None
     parameters = {
-        key: _checked(name, key, given.get(key, default), n_units) for key, default in expected.items()}
+        key: _checked(name, key, given.get(key, default), length) for key, default in expected.items()}
     rows = np.empty((len(parameters), n_units))
     for row, value in zip(rows, parameters.values()):
         row[:] = value
@@ -294,7 +302,7 @@ def parameter_rows(activation, given, n_units):
 
 
 def _checked(name, key, value, n_units):
-    """One parameter as a float or a read-only float64 array of shape (n_units,)."""
+    """One parameter as a float or, unless `n_units` is None, a read-only float64 array of shape (n_units,)."""
     try:
         array = np.asarray(value)
     except ValueError:
@@ -304,7 +312,8 @@ def _checked(name, key, value, n_units):
         got = f"{type(value).__name__} of dtype {array.dtype}"
         raise TypeError(f"{name}: {key}: expected real numbers, got {got}")
     if array.shape not in ((), (n_units,)):
-        raise ValueError(f"{name}: {key}: expected a number or shape ({n_units},), got shape {array.shape}")
+        shape = "" if n_units is None else f" or shape ({n_units},)"
+        raise ValueError(f"{name}: {key}: expected a number{shape}, got shape {array.shape}")
     array = array.astype(np.float64)
     checks = [("finite numbers", np.isfinite), *_DOMAINS.get((name, key), ())]
     for words, holds in checks:

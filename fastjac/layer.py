@@ -20,7 +20,7 @@ class Layer:
     """One layer, a = f(h) with h = Wᵀ x + b.
 
     Its Jacobian is D Wᵀ, with D = diag(f'(h)) for an activation that works unit by unit, and the
-    dense matrix of the activation's derivative for softmax and log_softmax.
+    dense matrix of the activation's derivative for softmax, log_softmax and rms_norm.
 
     Parameters
     ----------
@@ -76,8 +76,6 @@ class Layer:
         n_carried = index(n_carried)
         if not 0 <= n_carried < n_out:
             raise ValueError(f"n_carried: expected a number from 0 to {n_out - 1}, got {n_carried}")
-        if n_carried and entry.kind != "diagonal":
-            raise ValueError(f"n_carried: expected 0 beside {entry.name}, which needs all units, got {n_carried}")
         # gelu(approximate="tanh") is an activation of its own, with its own name.
         name, parameters, rows = activations.parameter_rows(entry, parameters, n_out - n_carried)
         rows.flags.writeable = False

@@ -2,13 +2,13 @@
 
 With A = diag(s) (a − c) + t before a layer, Wᵀ A + b = (diag(s) W)ᵀ (a − c) + (b + Wᵀ t), and with A behind it
 A(Wᵀ a + b) = (W diag(s))ᵀ a + (s (b − c) + t). A block a + g(a) becomes layers whose last units are those of a,
-and a last layer that adds: [W; I] with the weight of g's last layer.
+and a last layer that adds: [W; I] with the weight of g's last layer. Taking off the mean is W = I − 1 1ᵀ/n.
 """
 
 import numpy as np
 
 from fastjac.layer import Layer
-from fastjac.parts import Affine, Elementwise, Residual
+from fastjac.parts import Affine, Concatenation, Elementwise, LayerNorm, Residual
 
 
 def lower(parts):
@@ -16,7 +16,7 @@ def lower(parts):
 
     Parameters
     ----------
-    parts : sequence of Layer, Elementwise, Affine, Residual
+    parts : sequence of Layer, Elementwise, Affine, LayerNorm, RMSNorm, Residual, Concatenation
 
     Returns
     -------
@@ -42,27 +42,38 @@ def dtype_of(parts):
     """float32 if all arrays that were given are, else float64."""
     found = [np.float32]
     for part in parts:
-        if isinstance(part, Residual):
-            found.append(dtype_of(part.layers))
+        if isinstance(part, Residual | Concatenation):
+            found.append(dtype_of(part.layers if part.skip is None else (*part.layers, part.skip)))
         elif isinstance(part, Layer):
             found += [array.dtype for array in (part.W, part.b) if array is not None]
+        elif isinstance(part, LayerNorm):
+            found.append(dtype_of([part.affine]))
         elif isinstance(part, Affine):
             found += [array.dtype for array in (part.scale, part.shift, part.center) if array.ndim]
     return np.result_type(*found)
 
 
 class Lowering:
-    """Layers made so far, and the Affine that waits for a layer to be multiplied into.
+    """Layers made so far, and what waits for a layer to be multiplied into.
 
     Parameters
     ----------
     n_in : int or None
         Width of what comes in, where it is known; then nothing is kept apart.
+
+    Attributes
+    ----------
+    waiting : Affine or None
+    order : ndarray or None
+        What comes next takes the units in this order.
+    begins_with_made, ends_with_made : bool
+        Whether the first, the last layer was not given but made, for something that has no weights.
     """
 
     def __init__(self, n_in):
         self.layers, self.n_in, self.is_inner = [], n_in, n_in is not None
-        self.waiting = self.center = None
+        self.waiting = self.order = self.center = None
+        self.begins_with_made = self.ends_with_made = False
 
     @property
     def n(self):
@@ -74,22 +85,42 @@ class Lowering:
     @property
     def is_open(self):
         """Whether the last layer has no activation yet and nothing waits behind it."""
-        return bool(self.layers) and self.layers[-1].activation == "identity" and self.waiting is None
+        return (bool(self.layers) and self.layers[-1].activation == "identity"
+                and self.waiting is None and self.order is None)
 
     def add(self, part):
+        if self.order is not None and not isinstance(part, Layer):
+            self.add_identity()
         if isinstance(part, Layer):
             self.add_layer(part)
         elif isinstance(part, Affine):
             self.add_affine(part)
         elif isinstance(part, Elementwise):
             self.add_activation(part)
+        elif isinstance(part, LayerNorm):
+            self.add_norm(part)
         else:
-            self.add_residual(part)
+            self.add_block(part)
 
-    def add_layer(self, layer):
+    def add_layer(self, layer, is_made=False):
         if self.n not in (None, layer.n_in):
             raise ValueError(f"expected {self.n} inputs, the width before it, got W of shape {layer.W.shape}")
-        self.layers.append(layer if self.waiting is None else self.scaled(layer))
+        if self.order is not None:
+            order, self.order = np.argsort(self.order), None
+            layer = replaced(layer, layer.W[order], layer.b)
+        self.append(layer if self.waiting is None else self.scaled(layer), is_made)
+
+    def append(self, layer, is_made):
+        """Take the layer; if it or the one before was made, as one with that where this costs no more."""
+        if self.is_open and (is_made or self.ends_with_made):
+            (W_before, b_before), (W, b) = weights(self.layers[-1]), weights(layer)
+            if len(W_before) * W.shape[1] <= W_before.size + W.size:
+                self.layers.pop()
+                is_made &= self.ends_with_made
+                layer = replaced(layer, W_before @ W, b_before @ W + b)
+        self.begins_with_made |= is_made and not self.layers
+        self.layers.append(layer)
+        self.ends_with_made = is_made
 
     def add_affine(self, affine):
         if affine.n is not None and not self.layers:
@@ -115,11 +146,24 @@ class Lowering:
         last = self.layers.pop()
         self.layers.append(Layer(last.W, last.b, part.activation, **part.parameters))
 
+    def add_norm(self, part):
+        if part.affine.n is not None and not self.layers:
+            self.n_in = self.n_in or part.affine.n
+        if part.affine.n not in (None, self.n):
+            raise ValueError(f"expected numbers for {self.n} units, the width before it, got {part.affine.n}")
+        if not self.is_open:
+            self.add_identity()
+        if part.takes_mean:
+            W, b = weights(self.layers[-1])
+            self.layers[-1] = Layer(W - W.mean(axis=1, keepdims=True), b - b.mean())
+        self.add_activation(Elementwise("rms_norm", epsilon=part.epsilon))
+        self.add_affine(part.affine)
+
     def add_identity(self):
         """A layer with W = I, for what cannot go into another."""
         if self.n is None:
             raise ValueError("expected a layer with weights before it, which says how many units there are")
-        self.add_layer(Layer(np.eye(self.n)))
+        self.add_layer(Layer(np.eye(self.n)), is_made=True)
 
     def scaled(self, layer):
         """The layer with the waiting Affine before it; its center is kept apart at the inputs."""
@@ -133,9 +177,10 @@ class Lowering:
         b = b + np.broadcast_to(shift, (layer.n_in,)) @ W
         W = np.broadcast_to(waiting.scale, (layer.n_in,))[:, None] * W
         keeps_b = layer.b is None and not np.any(shift)
-        return Layer(W, None if keeps_b else b, layer.activation, n_carried=layer.n_carried, **layer.parameters)
+        return replaced(layer, W, None if keeps_b else b)
 
-    def add_residual(self, block):
+    def add_block(self, block):
+        """Layers of g with the units of the skip, or of what is multiplied by it, behind their own."""
         if self.n is None:
             self.n_in = width_of(block)
         if self.waiting is not None:
@@ -145,31 +190,40 @@ class Lowering:
         for part in block.layers:
             inner.add(part)
         layers, _ = inner.finished()
-        if layers[-1].n_out != n:
-            raise ValueError(f"expected a block as wide at its end as at its beginning, {n}, got {layers[-1].n_out}")
-        eye, zeros = np.eye(n), np.zeros(n)
+        skip = Layer(np.eye(n)) if block.skip is None else block.skip
+        if skip.n_in != n:
+            raise ValueError(f"skip: expected {n} inputs, the width before it, got W of shape {skip.W.shape}")
+        if block.adds and layers[-1].n_out != skip.n_out:
+            as_wide = "at its end as at its beginning" if block.skip is None else "as the skip"
+            raise ValueError(f"expected a block as wide {as_wide}, {skip.n_out}, got {layers[-1].n_out}")
+        # What is carried past g is the narrower of the skip's argument and its result.
+        before, behind = (skip, Layer(np.eye(skip.n_out))) if skip.n_out < n else (Layer(np.eye(n)), skip)
+        first, first_b = weights(before)
+        last, last_b = weights(behind)
+        n_carried = before.n_out
         for k, layer in enumerate(layers):
             W, b = weights(layer)
-            last = k == len(layers) - 1 and layer.activation == "identity"
-            if k == 0:
-                W = W + eye if last else np.hstack([W, eye])
-            elif last:
-                W = np.vstack([W, eye])
+            adds = block.adds and k == len(layers) - 1 and layer.activation == "identity"
+            if k == 0 and adds:
+                W, b = W + first @ last, b + first_b @ last + last_b
+            elif k == 0:
+                W, b = np.hstack([W, first]), np.concatenate([b, first_b])
+            elif adds:
+                W, b = np.vstack([W, last]), b + last_b
             else:
-                W = np.block([[W, np.zeros((len(W), n))], [np.zeros((n, W.shape[1])), eye]])
-            if last:
-                self.layers.append(Layer(W, b))
-            else:
-                b = np.concatenate([b, zeros])
-                self.layers.append(
-                    Layer(W, b, layer.activation, n_carried=n + layer.n_carried, **layer.parameters)
-                    if layer.activation != "identity" else Layer(W, b))
-        if layers[-1].activation != "identity":
-            self.layers.append(Layer(np.vstack([eye, eye])))
+                eye = np.eye(n_carried)
+                W = np.block([[W, np.zeros((len(W), n_carried))], [np.zeros((n_carried, W.shape[1])), eye]])
+                b = np.concatenate([b, np.zeros(n_carried)])
+            self.append(replaced(layer, W, b, 0 if adds else n_carried), k == 0 and inner.begins_with_made)
+        if block.adds and layers[-1].activation != "identity":
+            self.append(Layer(np.vstack([np.eye(len(last[0])), last]), last_b), is_made=True)
+        elif not block.adds and not block.last:
+            n_own = layers[-1].n_out
+            self.order = np.concatenate([np.arange(n_own, n_own + n), np.arange(n_own)])
 
     def finished(self):
         """What was made, with a last layer for what still waits."""
-        if self.waiting is not None or not self.layers:
+        if self.waiting is not None or self.order is not None or not self.layers:
             self.add_identity()
         return tuple(self.layers), self.center
 
@@ -180,11 +234,22 @@ def weights(layer):
     return layer.W.astype(np.float64), b.astype(np.float64)
 
 
+def replaced(layer, W, b, n_carried=0):
+    """The layer with other weights, whose last units, so many more than its own, are carried past its activation."""
+    if layer.activation == "identity":
+        return Layer(W, b)
+    return Layer(W, b, layer.activation, n_carried=layer.n_carried + n_carried, **layer.parameters)
+
+
 def width_of(block):
-    """Inputs of a block, as its first layer with weights says."""
+    """Inputs of a block, as its skip or its first part with weights says."""
+    if block.skip is not None:
+        return block.skip.n_in
     for part in block.layers:
         if isinstance(part, Layer):
             return part.n_in
-        if isinstance(part, Residual):
+        if isinstance(part, LayerNorm) and part.affine.n is not None:
+            return part.affine.n
+        if isinstance(part, Residual | Concatenation):
             return width_of(part)
     raise ValueError("expected a layer with weights in the block or before it, which says how many units there are")

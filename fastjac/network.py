@@ -6,7 +6,7 @@ from fastjac._arguments import as_real
 from fastjac._program import Program
 from fastjac.layer import PICKLE_VERSION, Layer, check_pickle_version
 from fastjac.lowering import dtype_of, lower
-from fastjac.parts import Affine, Elementwise, Residual
+from fastjac.parts import Affine, Concatenation, Elementwise, LayerNorm, Residual
 from fastjac.planning import as_activity, check_order
 from fastjac.selection import Selection
 
@@ -25,8 +25,9 @@ class Network(Program):
 
     Parameters
     ----------
-    layers : sequence of Layer, Elementwise, Affine, Residual, or of tuples (W, b, activation)
-        From the input to the output. The network makes dense layers of them all.
+    layers : sequence of Layer, of tuples (W, b, activation), or of other parts
+        From the input to the output. The network makes dense layers of Elementwise, Affine, LayerNorm,
+        RMSNorm, Residual and Concatenation.
     dtype : {float32, float64}, optional
         In which the network computes; that of the weights if not given (float64 where they differ).
     engine : {"auto", "packed", "blas"}
@@ -523,10 +524,11 @@ def _as_sequence(layers):
 
 
 def _as_part(layer, k):
-    if isinstance(layer, Layer | Elementwise | Affine):
+    if isinstance(layer, Layer | Elementwise | Affine | LayerNorm):
         return layer
-    if isinstance(layer, Residual):
-        return Residual(_as_part(part, f"{k}, {i} of the block") for i, part in enumerate(layer.layers, 1))
+    if isinstance(layer, Residual | Concatenation):
+        parts = [_as_part(part, f"{k}, {i} of the block") for i, part in enumerate(layer.layers, 1)]
+        return Residual(parts, layer.skip) if layer.adds else Concatenation(parts, layer.last)
     if not (isinstance(layer, tuple) and 1 <= len(layer) <= 3):
         raise TypeError(f"layer {k}: expected a Layer or a tuple (W, b, activation), got {type(layer).__name__}")
     try:

@@ -1,4 +1,7 @@
-"""What may stand between dense layers: Elementwise, Affine, Residual. A Network makes dense layers of them."""
+"""What may stand between dense layers: Elementwise, Affine, LayerNorm, RMSNorm, Residual, Concatenation.
+
+A Network makes dense layers of them.
+"""
 
 from types import MappingProxyType
 
@@ -6,6 +9,7 @@ import numpy as np
 
 from fastjac import activations
 from fastjac._arguments import as_real
+from fastjac.layer import Layer
 
 
 class Elementwise:
@@ -78,24 +82,137 @@ class Affine:
         return f"Affine({'all units alike' if self.n is None else f'{self.n} units'})"
 
 
-class Residual:
-    """A block with a skip, a = a + g(a).
+class LayerNorm:
+    """Layer normalisation, a = scale (a − mean(a)) / √(var(a) + ε) + shift, over the units of a point.
 
-    Its units and those of `layers` run side by side, in dense layers as wide as both, until they are added.
+    The mean is taken off by the weights before it, what remains is the activation rms_norm, and scale and
+    shift are multiplied into the weights behind it.
 
     Parameters
     ----------
-    layers : sequence of Layer, Elementwise, Affine, Residual
-        g, whose result is as wide as its argument.
+    scale, shift : float or array_like, shape (n,)
+        Numbers for all units, or one for each.
+    epsilon : float
+        Added to the variance, which is that over n, not n − 1.
+
+    Attributes
+    ----------
+    affine : Affine
+        Scale and shift.
+
+    Raises
+    ------
+    TypeError
+        If a number is not real.
+    ValueError
+        If shapes do not fit each other, a number is not finite, or epsilon is negative.
+
+    References
+    ----------
+    Ba, Kiros, Hinton: Layer Normalization, 2016, arXiv:1607.06450.
     """
 
-    def __init__(self, layers):
-        self.layers = tuple(layers)
-        if not self.layers:
-            raise ValueError("layers: expected at least one, got none")
+    takes_mean = True
+
+    def __init__(self, scale=1.0, shift=0.0, epsilon=1e-5):
+        self.affine = Affine(scale, shift)
+        self.epsilon = Elementwise("rms_norm", epsilon=epsilon).parameters["epsilon"]
 
     def __repr__(self):
-        return f"Residual({', '.join(map(repr, self.layers))})"
+        of = "" if self.affine.n is None else f"{self.affine.n} units, "
+        return f"{type(self).__name__}({of}epsilon={self.epsilon:g})"
+
+
+class RMSNorm(LayerNorm):
+    """Normalisation by the root mean square, a = scale a / √(mean(a²) + ε), over the units of a point.
+
+    Parameters
+    ----------
+    scale : float or array_like, shape (n,)
+        A number for all units, or one for each.
+    epsilon : float
+        Added to the mean of the squares.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for LayerNorm.
+
+    References
+    ----------
+    Zhang, Sennrich: Root Mean Square Layer Normalization, 2019, arXiv:1910.07467.
+    """
+
+    takes_mean = False
+
+    def __init__(self, scale=1.0, epsilon=1e-5):
+        super().__init__(scale, 0.0, epsilon)
+
+
+class Residual:
+    """A block with a skip, a = a + g(a), or S a + g(a) with a layer S in the skip.
+
+    Units of the skip and of `layers` run side by side, in dense layers as wide as both, until they are added.
+
+    Parameters
+    ----------
+    layers : sequence of Layer, Elementwise, Affine, LayerNorm, RMSNorm, Residual, Concatenation
+        g, whose result is as wide as its argument or as what S gives.
+    skip : Layer or tuple (W, b), optional
+        S, without activation.
+
+    Raises
+    ------
+    TypeError
+        If `skip` is not a Layer.
+    ValueError
+        If there are no layers, or `skip` has an activation.
+    """
+
+    adds = True
+
+    def __init__(self, layers, skip=None):
+        self.layers, self.skip = _as_parts(layers), Layer(*skip) if isinstance(skip, tuple) else skip
+        if skip is not None and not isinstance(self.skip, Layer):
+            raise TypeError(f"skip: expected a Layer or a tuple (W, b), got {type(skip).__name__}")
+        if skip is not None and self.skip.activation != "identity":
+            raise ValueError(f"skip: expected a layer without activation, got {self.skip.activation}")
+
+    def __repr__(self):
+        skip = "" if self.skip is None else f"; skip={self.skip!r}"
+        return f"Residual({', '.join(map(repr, self.layers))}{skip})"
+
+
+class Concatenation:
+    """A block whose argument goes on beside its result, a = (a, g(a)).
+
+    Parameters
+    ----------
+    layers : sequence of Layer, Elementwise, Affine, LayerNorm, RMSNorm, Residual, Concatenation
+        g.
+    last : bool
+        Whether a = (g(a), a), the argument behind the result.
+
+    Raises
+    ------
+    ValueError
+        If there are no layers.
+    """
+
+    adds, skip = False, None
+
+    def __init__(self, layers, last=False):
+        self.layers, self.last = _as_parts(layers), bool(last)
+
+    def __repr__(self):
+        return f"Concatenation({', '.join(map(repr, self.layers))}{', last=True' * self.last})"
+
+
+def _as_parts(layers):
+    layers = tuple(layers)
+    if not layers:
+        raise ValueError("layers: expected at least one, got none")
+    return layers
 
 
 def _as_numbers(numbers, name):

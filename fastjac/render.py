@@ -14,9 +14,12 @@ from fastjac.activations import ACTIVATIONS
 
 _T = r"^{\mathsf{T}}"
 _LATEX_NAMES = {"tanh": r"\tanh", "exp": r"\exp", "sin": r"\sin", "cos": r"\cos", "arctan": r"\arctan"}
+# The matrix, and what stands in it; @ is h.
+_S = r"s = \operatorname{softmax}(@)"
 _DENSE_DERIVATIVES = {
-    "softmax": rf"\operatorname{{diag}}(s) - s\,s{_T}",
-    "log_softmax": rf"I - \mathbf{{1}}\,s{_T}",
+    "softmax": (rf"\operatorname{{diag}}(s) - s\,s{_T}", _S),
+    "log_softmax": (rf"I - \mathbf{{1}}\,s{_T}", _S),
+    "rms_norm": (rf"r\,(I - z\,z{_T}/n)", rf"z = r\,@, \quad r = (@{_T} @/n + \epsilon)^{{-1/2}}"),
 }
 
 # Longest networks that are written out in full.
@@ -80,7 +83,7 @@ def _symbolic_lines(layers):
 
 
 def _symbolic_derivatives(layers):
-    """What phi' is: a diagonal, the identity matrix, or the dense matrix of a softmax."""
+    """What phi' is: a diagonal, the identity matrix, or a dense matrix."""
     groups = {}
     for k, layer in enumerate(layers, start=1):
         special = layer.activation in ("identity", *_DENSE_DERIVATIVES)
@@ -91,12 +94,17 @@ def _symbolic_derivatives(layers):
         if name == "identity":
             matrix, remark = "I", r"\text{identity, }"
         elif name:
-            matrix = rf"{_DENSE_DERIVATIVES[name]}, \quad s = \operatorname{{softmax}}(h_{{k}})"
+            matrix = _dense_derivative(name, "h_{k}")
             remark = rf"\text{{dense: }} {_operator(name)},\ "
         where = ", ".join(map(str, members)) if len(members) <= 6 else rf"{members[0]}, \ldots, {members[-1]}"
         condition = rf" \quad ({remark}k = {where})" if len(groups) > 1 or remark else ""
         lines.append(rf"\varphi'_{{f_{{k}}}}(h_{{k}}) &= {matrix}{condition}")
     return lines
+
+
+def _dense_derivative(name, h):
+    matrix, where = _DENSE_DERIVATIVES[name]
+    return rf"{matrix}, \quad {where.replace('@', h)}"
 
 
 def _named_lines(layers):
@@ -139,10 +147,7 @@ def _named_derivatives(layers):
         if name == "identity":
             lines.append(rf"{phi} &= I \quad \text{{(left out of the product)}}")
         elif name in _DENSE_DERIVATIVES:
-            lines.append(
-                rf"{phi} &= {_DENSE_DERIVATIVES[name]}, \quad s = \operatorname{{softmax}}(h) "
-                r"\quad \text{(dense)}"
-            )
+            lines.append(rf"{phi} &= {_dense_derivative(name, 'h')} \quad \text{{(dense)}}")
         else:
             derivative = f"{_operator(name)}'(h)"
             known = (

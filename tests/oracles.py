@@ -42,12 +42,19 @@ def unit_roundoff(dtype):
 def activate(layer, z):
     """f of a layer on complex rows z."""
     with np.errstate(all="ignore"):
+        if layer.activation == "rms_norm":
+            return z / root_mean_square(layer, z)
         if layer.activation in ROWWISE:
             z = z - z.real.max(axis=-1, keepdims=True)
             powers = np.exp(z)
             total = powers.sum(axis=-1, keepdims=True)
             return powers / total if layer.activation == "softmax" else z - np.log(total)
         return TEXTBOOK[layer.activation](Step, z, **extended(layer.parameters))
+
+
+def root_mean_square(layer, h):
+    epsilon = extended({"epsilon": 1e-5} | dict(layer.parameters))["epsilon"].astype(layer.b.dtype)
+    return np.sqrt((h**2).mean(axis=-1, keepdims=True) + epsilon)
 
 
 def extended(parameters):
@@ -101,7 +108,11 @@ def evaluate_digits(layers, a):
         W, b = layer.W.astype(float), layer.b.astype(float)
         h = [mpmath.fdot(a, map(mpmath.mpf, W[:, i].tolist())) + mpmath.mpf(float(b[i]))
              for i in range(len(b))]
-        if layer.activation in ROWWISE:
+        if layer.activation == "rms_norm":
+            epsilon = mpmath.mpf(float(np.asarray(layer.parameters.get("epsilon", 1e-5), layer.b.dtype)))
+            root = mpmath.sqrt(mpmath.fsum(t * t for t in h) / len(h) + epsilon)
+            a = [t / root for t in h]
+        elif layer.activation in ROWWISE:
             total = mpmath.fsum(map(mpmath.exp, h))
             a = [mpmath.exp(t) / total if layer.activation == "softmax" else t - mpmath.log(total) for t in h]
         else:
@@ -170,9 +181,20 @@ def running_bound(layers, x, dtype, worst=True):
 
 
 def _through_rowwise(layer, h, delta, B, AG, worst, u, tiny):
-    """The step of `running_bound` over softmax or log_softmax, whose derivative is dense."""
+    """The step of `running_bound` over an activation whose derivative is dense."""
     n = h.shape[-1]
     n_sum = n if worst else 1
+    if layer.activation == "rms_norm":
+        root = root_mean_square(layer, h)
+        z, eye = abs(h) / root, np.eye(n, dtype=EXTENDED)
+        relative = ((2 * abs(h) + delta) * delta).mean(axis=-1, keepdims=True) / root**2 + (n_sum + 8) * u
+        e = relative * z + delta / root + tiny
+        magnitudes = (eye + z[..., :, None] * z[..., None, :] / n) / root[..., None]
+        moved = e[..., :, None] * (z + e)[..., None, :]
+        error = relative[..., None] * magnitudes + (moved + moved.mT) / n / root[..., None]
+        G = magnitudes @ AG
+        B = (magnitudes + error) @ B + error @ AG + (n_sum + 4) * u * G + (n + 2) * tiny
+        return h / root, e, B, G
     a = activate(layer, h + 0j).real
     s = activate(Plain(None, None, "softmax"), h + 0j).real
     # Relative error of s: every exponent is off by at most max delta, numerator and sum alike.
@@ -194,7 +216,12 @@ def numpy_reference(layers, x, dtype):
     for layer in layers:
         W, b = layer.W.astype(dtype), layer.b.astype(dtype)
         h = a @ W + b
-        if layer.activation in ROWWISE:
+        if layer.activation == "rms_norm":
+            wide = h.astype(EXTENDED)
+            root = root_mean_square(layer, wide)
+            a, r = (wide / root).astype(dtype), (1 / root).astype(dtype)
+            step = (r * (np.eye(len(a), dtype=dtype) - np.outer(a, a) / dtype(len(a)))) @ W.T
+        elif layer.activation in ROWWISE:
             s = activate(Plain(None, None, "softmax"), h.astype(EXTENDED) + 0j).real.astype(dtype)
             a = activate(layer, h.astype(EXTENDED) + 0j).real.astype(dtype)
             ones = np.ones_like(s)

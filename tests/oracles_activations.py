@@ -246,9 +246,14 @@ def errors(got, expected):
     return error
 
 
-def softmax_reference(h, logarithmic):
-    """softmax or log_softmax of a row in the textbook form, as a list of mpf."""
+def rowwise_reference(name, h, epsilon=0.0):
+    """softmax, log_softmax or rms_norm of a row in the textbook form, as a list of mpf."""
+    logarithmic = name == "log_softmax"
     with mp.workdps(800):
-        terms = [mp.exp(mpf(float(x))) for x in h]
+        h = [mpf(float(x)) for x in h]
+        if name == "rms_norm":
+            root = mp.sqrt(mp.fsum(x * x for x in h) / len(h) + mpf(float(epsilon)))
+            return [x / root for x in h]
+        terms = [mp.exp(x) for x in h]
         total = mp.fsum(terms)
         return [mp.log(t / total) if logarithmic else t / total for t in terms]

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from oracles_activations import errors, oracles, rounded, softmax_reference
+from oracles_activations import errors, oracles, rounded, rowwise_reference
 from ulp_table import activate, largest_errors
 
 from fastjac.activations import ACTIVATIONS
@@ -27,6 +27,8 @@ PIECEWISE_LINEAR = ("identity", "relu", "relu6", "leaky_relu", "prelu", "thresho
 
 
 def parameters_of(name):
+    if name == "rms_norm":
+        return (0.3,)
     return oracles()[name].parameters if name in oracles() else ()
 
 
@@ -186,8 +188,9 @@ def test_nan_spoils_the_row_case_32(name, dtype, build):
         for k in range(n):
             h = np.linspace(-4, 4, n).astype(dtype)
             h[k] = NAN
-            a, d = activate(build, name, h)
-            assert np.all(np.isnan(a)) and np.all(np.isnan(d)), f"n = {n}, position {k}"
+            a, d = activate(build, name, h, parameters_of(name))
+            assert np.all(np.isnan(a)), f"n = {n}, position {k}"
+            assert same(d, h) if name == "rms_norm" else np.all(np.isnan(d)), f"n = {n}, position {k}"
 
 
 @every_build
@@ -239,10 +242,28 @@ def test_each_unit_has_its_own_parameters(name, dtype, build):
 @pytest.mark.parametrize("spread, n", [(1, 1), (1, 2), (3, 10), (30, 33), (300, 17), (1, 1000)])
 def test_rowwise_errors_against_textbook(name, spread, n, dtype, build):
     h = np.random.default_rng(n).uniform(-spread, spread, n).astype(dtype)
-    a, d = activate(build, name, h)
-    for got, logarithmic in ((a, name == "log_softmax"), (d, False)):
-        exact = softmax_reference(h, logarithmic)
-        assert errors(got, np.array([rounded(v, abs(v), dtype) for v in exact]).T).max() <= 2
+    a, d = activate(build, name, h, parameters_of(name))
+    exact = rowwise_reference(name, h, *(dtype(p) for p in parameters_of(name)))
+    assert errors(a, np.array([rounded(v, abs(v), dtype) for v in exact]).T).max() <= 2
+    if name == "rms_norm":
+        assert same(d, h)
+    else:
+        exact = rowwise_reference("softmax", h)
+        assert errors(d, np.array([rounded(v, abs(v), dtype) for v in exact]).T).max() <= 2
+
+
+@every_build
+@every_dtype
+def test_rms_norm_of_all_magnitudes(dtype, build):
+    """No square overflows, or loses digits by underflow."""
+    limits = np.finfo(dtype)
+    h = np.random.default_rng(0).uniform(1, 2, 40).astype(dtype)
+    for scale in (limits.max / 2, limits.tiny, 1):
+        for epsilon in (0, 1e-5):
+            scaled = (h * dtype(scale)).astype(dtype)
+            a, _ = activate(build, "rms_norm", scaled, [epsilon])
+            exact = rowwise_reference("rms_norm", scaled, dtype(epsilon))
+            assert errors(a, np.array([rounded(v, abs(v), dtype) for v in exact]).T).max() <= 2
 
 
 @every_build
@@ -254,9 +275,11 @@ def test_rowwise_of_infinities(dtype, build):
     a, d = activate(build, "log_softmax", one)
     assert np.array_equal(a, [-INF, 0, -INF, -INF]) and np.array_equal(d, [0, 1, 0, 0])
     for h in ([INF, INF, 0], [-INF, -INF]):  # no limit exists
-        for name in ROWWISE:
+        for name in ("softmax", "log_softmax"):
             a, d = activate(build, name, np.array(h, dtype))
             assert np.all(np.isnan(a)) and np.all(np.isnan(d))
+    a, _ = activate(build, "rms_norm", one, [0.5])
+    assert np.all(np.isnan(a))
 
 
 @pytest.mark.skipif(

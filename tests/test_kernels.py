@@ -137,39 +137,81 @@ def dense(kind, s):
     return np.diag(others) - s * (1 - np.eye(len(s))), np.eye(len(s)) + s
 
 
-@pytest.mark.parametrize("kind", ["softmax", "log_softmax"])
-def test_softmax_formed(kernels, dtype, kind):
-    for shape in SHAPES:
-        Wt = random_array(shape, dtype)
-        for s in vectors_s(shape[0], dtype):
-            memory, out = guarded(shape, dtype)
-            getattr(kernels, f"{kind}_formed")(Wt, s, out)
-            S, magnitudes = dense(kind, s)
-            assert_within(out, S @ Wt, magnitudes @ np.abs(Wt), shape[0])
+# Codes of kernels/api.pxd, and how many units of the row are carried past the activation.
+DENSE = {"softmax": 2, "log_softmax": 3, "rms_norm": 4}
+dense_kinds = pytest.mark.parametrize("kind", DENSE)
+carried = pytest.mark.parametrize("n_carried", [0, 3])
+EPSILON = 0.125
+
+
+def vectors_d(kind, n, dtype):
+    """What the activation leaves for its derivative."""
+    if kind != "rms_norm":
+        yield from vectors_s(n, dtype)
+        return
+    h = 2 * random_array(n, dtype, 3)
+    yield h
+    h[n // 2] += dtype.type(1e3)  # 1 − z²/n is small there
+    yield h
+    yield h * np.finfo(dtype).tiny ** dtype.type(0.75)
+    yield np.zeros(n, dtype)
+
+
+def dense_with_carried(kind, d, n_carried):
+    """The derivative over all units, and the magnitudes of its terms."""
+    if kind != "rms_norm":
+        parts = dense(kind, d)
+    else:
+        n, h = len(d), d.astype(np.longdouble)
+        r = 1 / np.sqrt((h**2).mean() + np.longdouble(EPSILON))
+        z = r * h
+        # 1 − z²/n by the sum of the others.
+        diagonal = (np.array([np.delete(z, i) @ np.delete(z, i) for i in range(n)]) / n + r * r * EPSILON)
+        D = r * (np.diag(diagonal) - np.outer(z, z) / n * (1 - np.eye(n)))
+        parts = D, np.abs(D) + r * np.eye(n) * (np.arange(n) != np.argmax(np.abs(h)))
+    eye = np.eye(n_carried)
+    return [np.block([[part, np.zeros((len(part), n_carried))], [np.zeros((n_carried, len(part))), eye]])
+            for part in parts]
+
+
+@dense_kinds
+@carried
+def test_dense_formed(kernels, dtype, kind, n_carried):
+    p = np.array([EPSILON], dtype)
+    for n_active, n_cols in SHAPES:
+        Wt = random_array((n_active + n_carried, n_cols), dtype)
+        for d in vectors_d(kind, n_active, dtype):
+            memory, out = guarded(Wt.shape, dtype)
+            kernels.dense_formed(DENSE[kind], Wt, d, p, n_active, out)
+            D, magnitudes = dense_with_carried(kind, d, n_carried)
+            assert_within(out, D @ Wt, magnitudes @ np.abs(Wt), n_active)
             assert_guards_stand(memory)
 
 
-@pytest.mark.parametrize("kind", ["softmax_applied", "log_softmax_applied_forward", "log_softmax_applied_reverse"])
-def test_softmax_applied(kernels, dtype, kind):
-    for shape in SHAPES:
-        R = random_array(shape, dtype)
-        for s in vectors_s(shape[1], dtype):
-            memory, out = guarded(shape, dtype)
+@dense_kinds
+@carried
+@pytest.mark.parametrize("forward", [False, True])
+def test_dense_applied(kernels, dtype, kind, n_carried, forward):
+    p = np.array([EPSILON], dtype)
+    for n_rows, n_active in SHAPES:
+        R = random_array((n_rows, n_active + n_carried), dtype)
+        for d in vectors_d(kind, n_active, dtype):
+            memory, out = guarded(R.shape, dtype)
             out[...] = R
-            getattr(kernels, kind)(s, out)
-            D, magnitudes = dense("softmax" if kind == "softmax_applied" else "log_softmax", s)
-            if kind == "log_softmax_applied_forward":
+            kernels.dense_applied(DENSE[kind], forward, d, p, n_active, out)
+            D, magnitudes = dense_with_carried(kind, d, n_carried)
+            if forward:
                 D, magnitudes = D.T, magnitudes.T
-            assert_within(out, R @ D, np.abs(R) @ magnitudes, shape[1])
+            assert_within(out, R @ D, np.abs(R) @ magnitudes, n_active)
             assert_guards_stand(memory)
 
 
-@pytest.mark.parametrize("kind", ["softmax_applied", "log_softmax_applied_forward"])
+@pytest.mark.parametrize("kind", ["softmax", "log_softmax"])
 def test_softmax_sends_equal_entries_to_zero(kernels, dtype, kind):
     for n in LENGTHS:
         for s in vectors_s(n, dtype):
             R = np.repeat(random_array((3, 1), dtype), n, axis=1)
-            getattr(kernels, kind)(s, R)
+            kernels.dense_applied(DENSE[kind], True, s, np.zeros(1, dtype), n, R)
             assert not R.any()
 
 

@@ -10,15 +10,18 @@ import pytest
 from exported import export, needs_gcc
 from mpmath import mp
 from support import assert_close
+from test_planning import bracketings
 
 import fastjac as fj
 
 NUMPY = {
-    "identity": (lambda h: h, np.ones_like),
-    "tanh": (np.tanh, lambda h: 1 - np.tanh(h) ** 2),
-    "relu": (lambda h: np.maximum(h, 0), lambda h: (h > 0) * 1.0),
-    "exp": (np.exp, np.exp),
-    "elu": (lambda h: np.where(h > 0, h, np.expm1(h)), lambda h: np.where(h > 0, 1, np.exp(h))),
+    "identity": lambda h: h,
+    "tanh": np.tanh,
+    "relu": lambda h: np.where(h.real > 0, h, 0),
+    "exp": np.exp,
+    "elu": lambda h: np.where(h.real > 0, h, np.expm1(h)),
+    "softmax": lambda h: np.exp(h) / np.exp(h).sum(axis=-1, keepdims=True),
+    "log_softmax": lambda h: h - np.log(np.exp(h).sum(axis=-1, keepdims=True)),
 }
 
 
@@ -60,25 +63,66 @@ CASES = {
         fj.Residual([fj.Affine(0.5, 0.1), dense(3, 3, "tanh"), fj.Elementwise("tanh")]),
         fj.Residual([fj.Residual([dense(3, 3, "exp")]), fj.Affine(0.1, 0.0, numbers(3, 1))]),
     ],
+    "residual that widens": [
+        dense(3, 4, "tanh"), fj.Residual([dense(4, 5, "tanh"), dense(5, 6)], dense(4, 6)), dense(6, 2, "tanh")],
+    "residual that narrows": [
+        dense(3, 6, "tanh"), fj.Residual([dense(6, 5, "tanh"), dense(5, 2, "elu")], (np.ones((6, 2)),))],
+    "residual of one layer beside one": [fj.Residual([dense(3, 2)], dense(3, 2, seed=1))],
+    "softmax in a residual": [
+        dense(3, 5), fj.Residual([dense(5, 4, "softmax"), dense(4, 6, "log_softmax"), dense(6, 5)]), dense(5, 2)],
+    "softmax at the end of residuals": [fj.Residual([fj.Residual([dense(4, 4, "softmax")])]), dense(4, 3)],
+    "layer normalisation": [
+        dense(3, 7), fj.LayerNorm(numbers(7, 1), numbers(7, 2), 1e-3), fj.Elementwise("tanh"), dense(7, 2)],
+    "normalised first": [fj.LayerNorm(numbers(4, 1)), dense(4, 3, "tanh"), fj.RMSNorm(numbers(3, 2)), dense(3, 3)],
+    "normalised last": [dense(3, 5, "tanh"), fj.RMSNorm(), fj.Residual([dense(5, 5, "tanh")]), fj.LayerNorm()],
+    "normalised before": [
+        dense(3, 5),
+        fj.Residual([fj.LayerNorm(numbers(5, 1), numbers(5, 2)), dense(5, 8, "elu"), dense(8, 5)]),
+        fj.Residual([fj.RMSNorm(0.5, 0.1), dense(5, 7, "tanh"), dense(7, 5)]),
+        fj.LayerNorm(),
+        dense(5, 2),
+    ],
+    "normalised behind": [
+        dense(3, 4), fj.Residual([dense(4, 9, "relu"), dense(9, 4)]), fj.LayerNorm(shift=numbers(4, 1)), dense(4, 2)],
+    "activated before": [
+        dense(3, 5), fj.Residual([fj.Elementwise("elu"), dense(5, 5), fj.Elementwise("tanh"), dense(5, 5)]),
+        dense(5, 2)],
+    "concatenation": [
+        dense(3, 5, "tanh"), fj.Concatenation([dense(5, 4, "elu"), dense(4, 2)]), dense(7, 3, "tanh"), dense(3, 2)],
+    "concatenations": [
+        fj.Concatenation([dense(2, 4, "elu")], last=True),
+        fj.Concatenation([fj.Residual([dense(6, 3, "tanh")], dense(6, 3))]),
+        fj.Affine(numbers(9, 1), numbers(9, 2)),
+        fj.Concatenation([dense(9, 1, "exp")]),
+    ],
 }
 
 
-def value_and_jacobian(parts, x, J):
-    """Textbook forward mode."""
+def value(parts, a):
+    """As the docstrings have it; `a` may be complex."""
     for part in parts:
         if isinstance(part, fj.Residual):
-            y, G = value_and_jacobian(part.layers, x, J)
-            x, J = x + y, J + G
-            continue
-        if isinstance(part, fj.Layer):
-            x = x @ part.W + (0 if part.b is None else part.b)
-            J = part.W.T @ J
-        if isinstance(part, fj.Affine):
-            x, J = part.scale * (x - part.center) + part.shift, np.broadcast_to(part.scale, x.shape)[..., None] * J
+            a = value(part.layers, a) + (a if part.skip is None else value([part.skip], a))
+        elif isinstance(part, fj.Concatenation):
+            both = [a, value(part.layers, a)]
+            a = np.concatenate(both[::-1] if part.last else both, axis=-1)
+        elif isinstance(part, fj.Affine):
+            a = part.scale * (a - part.center) + part.shift
+        elif isinstance(part, fj.LayerNorm):
+            centered = a if isinstance(part, fj.RMSNorm) else a - a.mean(axis=-1, keepdims=True)
+            root = np.sqrt((centered**2).mean(axis=-1, keepdims=True) + part.epsilon)
+            a = part.affine.scale * centered / root + part.affine.shift
         else:
-            f, slope = NUMPY[part.activation]
-            x, J = f(x), slope(x)[..., None] * J
-    return x, J
+            if isinstance(part, fj.Layer):
+                a = a @ part.W + (0 if part.b is None else part.b)
+            a = NUMPY[part.activation](a)
+    return a
+
+
+def value_and_jacobian(parts, x):
+    """F and, by complex steps, J."""
+    steps = 1e-200j * np.eye(x.shape[-1])
+    return value(parts, x), np.stack([value(parts, x + step).imag / 1e-200 for step in steps], axis=-1)
 
 
 @pytest.fixture(params=CASES)
@@ -95,14 +139,22 @@ def points(n_in, dtype=np.float64):
 def test_same_function(parts, engine, order, dtype):
     net = fj.Network(parts, engine=engine, order=order, dtype=dtype)
     x = points(net.n_in, dtype)
-    expected = value_and_jacobian(parts, x.astype(np.float64), np.eye(net.n_in))
+    expected = value_and_jacobian(parts, x.astype(np.float64))
     y, J = net.value_and_jacobian(x)
     assert_close((y.astype(dtype), J), tuple(array.astype(dtype) for array in expected), factor=400)
-    v, w = points(net.n_in, dtype)[::-1].copy(), np.ones((40, net.n_out), dtype)
+    v, w = points(net.n_in, dtype)[::-1].copy(), points(net.n_out, dtype)
     assert_close(net.jvp(x, v), (J @ v[..., None])[..., 0], factor=400)
     assert_close(net.vjp(x, w), (w[..., None, :] @ J)[..., 0, :], factor=400)
     part = net.select([0], [net.n_out - 1])
     assert_close(part.jacobian(x), J[:, -1:, :1], factor=400)
+
+
+def test_every_bracketing(parts):
+    net = fj.Network(parts)
+    x = points(net.n_in)[:5]
+    J = value_and_jacobian(parts, x)[1]
+    for order in bracketings(1, len(net.layers)) if len(net.layers) < 7 else ():
+        assert_close(fj.Network(parts, order=order).jacobian(x), J, factor=400)
 
 
 def test_one_point_has_the_bits_of_a_batch(parts, dtype, simd):
@@ -116,19 +168,30 @@ def test_one_point_has_the_bits_of_a_batch(parts, dtype, simd):
 
 
 @needs_gcc
-@pytest.mark.parametrize("case", ["scaled inputs", "residual", "residual with parameters", "residual in a residual"])
+@pytest.mark.parametrize("case", [
+    "scaled inputs", "residual", "residual with parameters", "residual in a residual", "softmax in a residual",
+    "normalised before", "normalised last", "concatenations"])
 def test_exported(case, dtype, tmp_path):
     net = fj.Network(CASES[case], dtype=dtype)
     x = points(net.n_in, dtype)[:5]
     exported = export(tmp_path, net)
     assert_close(exported.value_and_jacobian(x), net.value_and_jacobian(x))
-    assert_close(exported.vjp(x, np.ones((5, net.n_out))), net.vjp(x, np.ones((5, net.n_out), dtype)))
+    w = points(net.n_out, dtype)[:5]
+    assert_close(exported.vjp(x, w), net.vjp(x, w))
 
 
-def test_merged_into_as_few_layers_as_there_are_activations():
-    for case, activations in (("scaled inputs", ["tanh", "identity"]), ("batch normalisation", ["relu", "elu"]),
-                              ("activation behind", ["relu", "tanh"]), ("residual of one layer", ["identity"] * 2)):
-        assert [layer.activation for layer in fj.Network(CASES[case]).layers] == activations
+@pytest.mark.parametrize("case, activations", [
+    ("scaled inputs", "tanh identity"),
+    ("batch normalisation", "relu elu"),
+    ("activation behind", "relu tanh"),
+    ("residual of one layer", "identity identity"),
+    ("layer normalisation", "rms_norm tanh identity"),
+    ("normalised before", "rms_norm elu identity rms_norm tanh rms_norm identity"),
+    ("normalised last", "tanh rms_norm tanh rms_norm"),
+    ("activated before", "elu tanh identity identity"),
+])
+def test_merged_into_as_few_layers_as_there_are_activations(case, activations):
+    assert [layer.activation for layer in fj.Network(CASES[case]).layers] == activations.split()
 
 
 def test_plain_layers_stay_as_they_are():
@@ -201,7 +264,11 @@ def test_scaling():
     ([fj.Elementwise("tanh")], "layer 1: expected a layer with weights before it"),
     ([fj.Residual([fj.Elementwise("tanh")])], "layer 1: expected a layer with weights in the block"),
     ([fj.Residual([dense(3, 4)])], "layer 1: expected a block as wide at its end as at its beginning, 3, got 4"),
-    ([fj.Residual([dense(3, 3, "softmax")])], "layer 1: n_carried: expected 0 beside softmax"),
+    ([fj.Residual([dense(3, 4)], dense(3, 5))], "layer 1: expected a block as wide as the skip, 5, got 4"),
+    ([fj.Residual([dense(3, 4)], dense(2, 4))], r"layer 1: expected 2 inputs, .* got W of shape \(3, 4\)"),
+    ([dense(3, 4), fj.Residual([dense(4, 4)], dense(3, 4))], "layer 2: skip: expected 4 inputs, .* got W of shape"),
+    ([dense(3, 4), fj.LayerNorm(np.ones(3))], "layer 2: expected numbers for 4 units, the width before it, got 3"),
+    ([fj.RMSNorm(), dense(3, 4)], "layer 1: expected a layer with weights before it"),
 ])
 def test_parts_that_do_not_fit(parts, message):
     with pytest.raises(ValueError, match=message):
@@ -216,6 +283,12 @@ def test_parts_that_do_not_fit(parts, message):
     (lambda: fj.Elementwise("nothing"), ValueError, "nothing"),
     (lambda: fj.Elementwise("tanh", slope=1), TypeError, "slope"),
     (lambda: fj.Residual([]), ValueError, "expected at least one"),
+    (lambda: fj.Concatenation([]), ValueError, "expected at least one"),
+    (lambda: fj.Residual([dense(3, 3)], 3), TypeError, r"skip: expected a Layer or a tuple \(W, b\), got int"),
+    (lambda: fj.Residual([dense(3, 3)], dense(3, 3, "tanh")), ValueError, "skip: .* without activation, got tanh"),
+    (lambda: fj.LayerNorm(epsilon=-1), ValueError, "epsilon: expected a number of at least 0, got -1"),
+    (lambda: fj.RMSNorm(epsilon=[1, 2]), ValueError, r"epsilon: expected a number, got shape \(2,\)"),
+    (lambda: fj.LayerNorm(1j), TypeError, "scale: expected real numbers"),
     (lambda: fj.Layer(np.eye(3), n_carried=3), ValueError, "n_carried: expected a number from 0 to 2, got 3"),
     (lambda: fj.Network([fj.Residual([3])]), TypeError, "expected a Layer"),
 ])

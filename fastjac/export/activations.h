@@ -411,6 +411,18 @@ static int FJ_NAME(largest)(int n, const FJ_REAL *s)
     return m;
 }
 
+/* Index of the largest magnitude of h. */
+static int FJ_NAME(largest_magnitude)(int n, const FJ_REAL *h)
+{
+    int m = 0;
+    for (int i = 1; i < n; i++) {
+        if (FJ_LIBM(fabs)(h[i]) > FJ_LIBM(fabs)(h[m])) {
+            m = i;
+        }
+    }
+    return m;
+}
+
 /* d = exp(h - h[m]), h[m] being the largest; the sum of d without d[m].
  *
  * The rounding of each difference is put back, and the sum is compensated (Neumaier 1974). NaN where no limit
@@ -457,6 +469,38 @@ static void FJ_NAME(log_softmax)(int n, FJ_REAL *a, FJ_REAL *s)
         const double x = a[i];
         s[i] = (FJ_REAL)(s[i] / (1 + rest));
         a[i] = (FJ_REAL)((x >= top && x <= top ? 0 : x - top) - log_total);
+    }
+}
+
+/* sqrt(mean(h^2) + epsilon) / scale; the sum is compensated. */
+static double FJ_NAME(root_mean_square)(int n, const FJ_REAL *h, double epsilon, double scale)
+{
+    double total = 0, lost = 0;
+    for (int i = 0; i < n; i++) {
+        const double x = h[i] / scale, term = x * x, partial = total + term;
+        lost += FJ_WIDE(sum_error)(total, term, partial) + FJ_WIDE(product_error)(x, x, term);
+        total = partial;
+    }
+    return sqrt((total + lost) / n + epsilon / scale / scale);
+}
+
+/* A power of two that brings squares of h and epsilon into range; m is the index of the largest |h|. */
+static double FJ_NAME(rms_scale)(const FJ_REAL *h, double epsilon, int m)
+{
+    const double top = fabs((double)h[m]), floor = sqrt(epsilon);
+    int exponent;
+    frexp(top < floor ? floor : top, &exponent);
+    return ldexp(1, exponent - 1);
+}
+
+/* a = a / sqrt(mean(a^2) + epsilon); d keeps what a was. */
+static void FJ_NAME(rms_norm)(int n, double epsilon, FJ_REAL *a, FJ_REAL *d)
+{
+    const double scale = FJ_NAME(rms_scale)(a, epsilon, FJ_NAME(largest_magnitude)(n, a));
+    const double root = FJ_NAME(root_mean_square)(n, a, epsilon, scale);
+    for (int i = 0; i < n; i++) {
+        d[i] = a[i];
+        a[i] = (FJ_REAL)(a[i] / scale / root);
     }
 }
 
@@ -574,5 +618,70 @@ static void FJ_NAME(form_log_softmax)(int n_rows, int ld, const FJ_REAL *restric
     }
     for (ptrdiff_t j = 0; j < ld; j++) {
         c[j] = -c[j];
+    }
+}
+
+/* r = 1 / sqrt(mean(h^2) + epsilon); *rest = 1 - z_m^2 / n with z = r h, as a sum of positive terms. */
+static double FJ_NAME(rms_factor)(int n, const FJ_REAL *h, double epsilon, int m, double *rest)
+{
+    const double scale = FJ_NAME(rms_scale)(h, epsilon, m);
+    const double r = 1 / (scale * FJ_NAME(root_mean_square)(n, h, epsilon, scale)), z = r * sqrt(epsilon);
+    double total = 0;
+    for (int i = 0; i < n; i++) {
+        total += i != m ? r * h[i] * (r * h[i]) : 0;
+    }
+    *rest = total / n + z * z;
+    return r;
+}
+
+/* R = R (r I - r z z^T / n), row by row; for both sweeps, as the matrix is symmetric. */
+static void FJ_NAME(apply_rms_norm)(int n_rows, int n, int ld, const FJ_REAL *h, double epsilon, FJ_REAL *R)
+{
+    const int m = FJ_NAME(largest_magnitude)(n, h);
+    double rest;
+    const double r = FJ_NAME(rms_factor)(n, h, epsilon, m, &rest), z_m = r * h[m];
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        FJ_REAL *const row = R + i * ld;
+        FJ_REAL others = 0, at_m, mean;
+        for (int j = 0; j < n; j++) {
+            others += j != m ? row[j] * (FJ_REAL)(r * h[j]) : 0;
+        }
+        at_m = (FJ_REAL)(r * (rest * row[m] - z_m * others / n));
+        mean = (FJ_REAL)((others + z_m * row[m]) / n);
+        for (int j = 0; j < n; j++) {
+            row[j] = (FJ_REAL)r * (row[j] - (FJ_REAL)(r * h[j]) * mean);
+        }
+        row[m] = at_m;
+    }
+}
+
+/* out = (r I - r z z^T / n) Wt. */
+static void FJ_NAME(form_rms_norm)(int n_rows, int ld, const FJ_REAL *restrict Wt, const FJ_REAL *h, double epsilon,
+                                   FJ_REAL *restrict out)
+{
+    const int m = FJ_NAME(largest_magnitude)(n_rows, h);
+    double rest;
+    const double factor = FJ_NAME(rms_factor)(n_rows, h, epsilon, m, &rest);
+    const FJ_REAL r = (FJ_REAL)factor, z_m = (FJ_REAL)(factor * h[m]);
+    FJ_REAL *const others = out + (ptrdiff_t)m * ld;
+    memset(others, 0, (size_t)ld * sizeof *others);
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        const FJ_REAL z = (FJ_REAL)(factor * h[i]) / (FJ_REAL)n_rows;
+        if (i != m) {
+            for (ptrdiff_t j = 0; j < ld; j++) {
+                others[j] += z * Wt[i * ld + j];
+            }
+        }
+    }
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        const FJ_REAL z = (FJ_REAL)(factor * h[i]);
+        if (i != m) {
+            for (ptrdiff_t j = 0; j < ld; j++) {
+                out[i * ld + j] = r * (Wt[i * ld + j] - z * (others[j] + z_m / (FJ_REAL)n_rows * Wt[m * ld + j]));
+            }
+        }
+    }
+    for (ptrdiff_t j = 0; j < ld; j++) {
+        others[j] = r * ((FJ_REAL)rest * Wt[m * ld + j] - z_m * others[j]);
     }
 }

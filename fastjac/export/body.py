@@ -29,7 +29,7 @@ class Body:
         model, layer, kind = self.model, self.model.layers[k], self.model.kind(k)
         a, d = model.row(k), model.at(f"D{k + 1}")
         if kind != "diagonal":
-            return self.call(kind, layer.n_out, a, d)
+            return self.call(kind, layer.n_out - layer.n_carried, *self.in_common(k), a, d)
         n, dtype = model.padded(layer.n_out), model.net.dtype
         if layer.n_carried:
             n = layer.n_out - layer.n_carried
@@ -52,6 +52,11 @@ class Body:
             + self.carried(k) * bool(layer.n_carried) +
             "}\n")
         return f"    {name}({a}, {d});"
+
+    def in_common(self, k):
+        """The parameters of an activation whose units depend on each other, in double."""
+        values = self.model.layers[k].parameters.values()
+        return [literal(float(np.asarray(value, self.model.net.dtype)), np.dtype(float)) for value in values]
 
     def carried(self, k):
         """The lines that give the units without activation the derivative 1, and the padding 0."""
@@ -94,14 +99,15 @@ class Body:
     # ------------------------------------------------------------ the chain
 
     def apply(self, k, n_rows, block, forward=False):
-        """Lines that multiply the rows of a block by the matrix of a softmax, if layer k is one."""
+        """Lines that multiply the rows of a block by the derivative of layer k, if it is a dense matrix."""
         kind = self.model.kind(k)
         if kind in ("unit", "diagonal"):
             return []
-        n = self.model.layers[k].n_out
+        layer = self.model.layers[k]
         if kind == "log_softmax":
             kind += "_forward" if forward else "_reverse"
-        return [self.call(f"apply_{kind}", n_rows, n, self.model.padded(n), self.model.at(f"D{k + 1}"), block)]
+        return [self.call(f"apply_{kind}", n_rows, layer.n_out - layer.n_carried, self.model.padded(layer.n_out),
+                          self.model.at(f"D{k + 1}"), *self.in_common(k), block)]
 
     def derivative(self, k):
         """The derivatives of layer k if they are one number for each unit, else NULL."""
@@ -167,7 +173,11 @@ class Body:
         Wt = self.tables.of_chain(k, transposed=True)
         if kind in ("unit", "diagonal"):
             return [self.scaled(n_rows, ld, Wt, self.derivative(k), scale, out)]
-        lines = [self.call(f"form_{kind}", n_rows, ld, Wt, model.at(f"D{k + 1}"), out)]
+        n_carried = model.layers[k].n_carried
+        n = n_rows - n_carried
+        lines = [self.call(f"form_{kind}", n, ld, Wt, model.at(f"D{k + 1}"), *self.in_common(k), out)]
+        if n_carried:
+            lines.append(self.scaled(n_carried, ld, f"{Wt} + {n * ld}", "NULL", "NULL", f"{out} + {n * ld}"))
         if scale != "NULL":
             lines.append(self.scaled(n_rows, ld, out, "NULL", scale, out))
         return lines

@@ -41,13 +41,13 @@ class Model:
         return padded(n, VECTOR_NBYTES // self.net.dtype.itemsize)
 
     def kind(self, k):
-        """How the derivative of layer k acts: "unit", "diagonal", "softmax" or "log_softmax"."""
+        """How the derivative of layer k acts: "unit", "diagonal", or the name of one that is a dense matrix."""
         activation = self.layers[k].activation if k < self.n_layers else "identity"
         return "unit" if activation == "identity" else ACTIVATIONS[activation].kind
 
     @property
     def picks(self):
-        """Whether the chain has one factor more than layers, which picks outputs of a softmax."""
+        """Whether the chain has one factor more than layers, which picks outputs where all are needed."""
         return len(self.plan.widths) - 1 > self.n_layers
 
     @property

@@ -11,6 +11,9 @@ cdef extern from "math.h" nogil:
     double libm_sin "sin"(double x)
     double libm_cos "cos"(double x)
     double libm_atan "atan"(double x)
+    double sqrt(double x)
+    double frexp(double x, int* exponent)
+    double ldexp(double x, int exponent)
 
 include "vmath.pxi"
 include "piecewise.pxi"
@@ -64,4 +67,5 @@ cdef tuple fill_activations(kernels_t* table):
     add(table, names, "speculator", speculator[float], speculator[double])
     add(table, names, "softmax", softmax[float], softmax[double])
     add(table, names, "log_softmax", log_softmax[float], log_softmax[double])
+    add(table, names, "rms_norm", rms_norm[float], rms_norm[double])
     return tuple(names)

@@ -12,7 +12,7 @@ cdef enum engine_kind:
 
 # How the derivative of a layer's activation acts on a block.
 cdef enum derivative_kind:
-    UNIT, DIAGONAL, SOFTMAX, LOG_SOFTMAX
+    UNIT, DIAGONAL, SOFTMAX, LOG_SOFTMAX, RMS_NORM
 
 cdef enum step_kind:
     FORM, REVERSE, FORWARD, MEET, TRANSPOSE
@@ -90,16 +90,10 @@ ctypedef struct kernels_f64:
                       double* out) noexcept nogil
     void (*copy_block)(const double* A, Py_ssize_t lda, Py_ssize_t n_rows, Py_ssize_t n_cols,
                        double* out, Py_ssize_t row_stride, Py_ssize_t col_stride) noexcept nogil
-    void (*form_softmax)(const double* Wt, Py_ssize_t ldw, const double* s, Py_ssize_t n_rows,
-                         Py_ssize_t n_cols, double* out, Py_ssize_t ld) noexcept nogil
-    void (*form_log_softmax)(const double* Wt, Py_ssize_t ldw, const double* s, Py_ssize_t n_rows,
-                             Py_ssize_t n_cols, double* out, Py_ssize_t ld) noexcept nogil
-    void (*apply_softmax)(const double* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
-                          double* R) noexcept nogil
-    void (*apply_log_softmax_forward)(const double* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
-                                      double* T) noexcept nogil
-    void (*apply_log_softmax_reverse)(const double* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
-                                      double* R) noexcept nogil
+    void (*form_dense)(derivative_kind kind, const double* Wt, Py_ssize_t ldw, const double* d, const double* p,
+                       Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t n_cols, double* out, Py_ssize_t ld) noexcept nogil
+    void (*apply_dense)(derivative_kind kind, bint forward, const double* d, const double* p, Py_ssize_t n_rows,
+                        Py_ssize_t n, Py_ssize_t ld, double* R) noexcept nogil
     # The engine `packed`.
     Py_ssize_t n_lanes
     void (*pack_panels)(const double* W, Py_ssize_t n_rows, Py_ssize_t n_cols, double* panels) noexcept nogil
@@ -122,16 +116,10 @@ ctypedef struct kernels_f32:
                       float* out) noexcept nogil
     void (*copy_block)(const float* A, Py_ssize_t lda, Py_ssize_t n_rows, Py_ssize_t n_cols,
                        float* out, Py_ssize_t row_stride, Py_ssize_t col_stride) noexcept nogil
-    void (*form_softmax)(const float* Wt, Py_ssize_t ldw, const float* s, Py_ssize_t n_rows,
-                         Py_ssize_t n_cols, float* out, Py_ssize_t ld) noexcept nogil
-    void (*form_log_softmax)(const float* Wt, Py_ssize_t ldw, const float* s, Py_ssize_t n_rows,
-                             Py_ssize_t n_cols, float* out, Py_ssize_t ld) noexcept nogil
-    void (*apply_softmax)(const float* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
-                          float* R) noexcept nogil
-    void (*apply_log_softmax_forward)(const float* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
-                                      float* T) noexcept nogil
-    void (*apply_log_softmax_reverse)(const float* s, Py_ssize_t n_rows, Py_ssize_t n_cols,
-                                      float* R) noexcept nogil
+    void (*form_dense)(derivative_kind kind, const float* Wt, Py_ssize_t ldw, const float* d, const float* p,
+                       Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t n_cols, float* out, Py_ssize_t ld) noexcept nogil
+    void (*apply_dense)(derivative_kind kind, bint forward, const float* d, const float* p, Py_ssize_t n_rows,
+                        Py_ssize_t n, Py_ssize_t ld, float* R) noexcept nogil
     # The engine `packed`.
     Py_ssize_t n_lanes
     void (*pack_panels)(const float* W, Py_ssize_t n_rows, Py_ssize_t n_cols, float* panels) noexcept nogil

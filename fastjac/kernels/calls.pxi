@@ -42,37 +42,22 @@ cdef inline void copy_block(const kernels_t* kernels, const real* A, Py_ssize_t 
         kernels.f32.copy_block(A, lda, n_rows, n_cols, out, row_stride, col_stride)
 
 
-cdef inline void form_dense(const kernels_t* kernels, bint logarithmic, const real* Wt, const real* s,
-                            Py_ssize_t n_rows, Py_ssize_t n_cols, real* out) noexcept nogil:
+cdef inline void form_dense(const kernels_t* kernels, const layer_t* layer, const real* d, real* out) noexcept nogil:
+    """out = D Wᵀ of a layer whose D is dense."""
     if real is double:
-        if logarithmic:
-            kernels.f64.form_log_softmax(Wt, n_cols, s, n_rows, n_cols, out, n_cols)
-        else:
-            kernels.f64.form_softmax(Wt, n_cols, s, n_rows, n_cols, out, n_cols)
+        kernels.f64.form_dense(layer.derivative, <const real*>layer.Wt, layer.n_in, d, <const real*>layer.p,
+                               layer.n_out, layer.n_active, layer.n_in, out, layer.n_in)
     else:
-        if logarithmic:
-            kernels.f32.form_log_softmax(Wt, n_cols, s, n_rows, n_cols, out, n_cols)
-        else:
-            kernels.f32.form_softmax(Wt, n_cols, s, n_rows, n_cols, out, n_cols)
+        kernels.f32.form_dense(layer.derivative, <const real*>layer.Wt, layer.n_in, d, <const real*>layer.p,
+                               layer.n_out, layer.n_active, layer.n_in, out, layer.n_in)
 
 
-cdef inline void apply_softmax(const kernels_t* kernels, const real* s, Py_ssize_t n_rows,
-                               Py_ssize_t n_cols, real* R) noexcept nogil:
+cdef inline void apply_dense(const kernels_t* kernels, const layer_t* layer, bint forward, const real* d,
+                             Py_ssize_t n_rows, real* R) noexcept nogil:
+    """R ← R D of a layer whose D is dense, or R ← R Dᵀ in a forward sweep."""
     if real is double:
-        kernels.f64.apply_softmax(s, n_rows, n_cols, R)
+        kernels.f64.apply_dense(layer.derivative, forward, d, <const real*>layer.p, n_rows, layer.n_active,
+                                layer.n_out, R)
     else:
-        kernels.f32.apply_softmax(s, n_rows, n_cols, R)
-
-
-cdef inline void apply_log_softmax(const kernels_t* kernels, bint forward, const real* s,
-                                   Py_ssize_t n_rows, Py_ssize_t n_cols, real* R) noexcept nogil:
-    if real is double:
-        if forward:
-            kernels.f64.apply_log_softmax_forward(s, n_rows, n_cols, R)
-        else:
-            kernels.f64.apply_log_softmax_reverse(s, n_rows, n_cols, R)
-    else:
-        if forward:
-            kernels.f32.apply_log_softmax_forward(s, n_rows, n_cols, R)
-        else:
-            kernels.f32.apply_log_softmax_reverse(s, n_rows, n_cols, R)
+        kernels.f32.apply_dense(layer.derivative, forward, d, <const real*>layer.p, n_rows, layer.n_active,
+                                layer.n_out, R)

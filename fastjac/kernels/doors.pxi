@@ -31,24 +31,16 @@ def block_copied(const real[:, ::1] A, real[:, :] out):
                out.strides[0] // <Py_ssize_t>sizeof(real), out.strides[1] // <Py_ssize_t>sizeof(real))
 
 
-def softmax_formed(const real[:, ::1] Wt, const real[::1] s, real[:, ::1] out):
-    form_softmax(&Wt[0, 0], Wt.shape[1], &s[0], Wt.shape[0], Wt.shape[1], &out[0, 0], out.shape[1])
+def dense_formed(derivative_kind kind, const real[:, ::1] Wt, const real[::1] d, const real[::1] p, Py_ssize_t n,
+                 real[:, ::1] out):
+    """out = D Wt, D being that of n units; `p` are the parameters, one element at least."""
+    form_dense(kind, &Wt[0, 0], Wt.shape[1], &d[0], &p[0], Wt.shape[0], n, Wt.shape[1], &out[0, 0], out.shape[1])
 
 
-def log_softmax_formed(const real[:, ::1] Wt, const real[::1] s, real[:, ::1] out):
-    form_log_softmax(&Wt[0, 0], Wt.shape[1], &s[0], Wt.shape[0], Wt.shape[1], &out[0, 0], out.shape[1])
-
-
-def softmax_applied(const real[::1] s, real[:, ::1] R):
-    apply_softmax(&s[0], R.shape[0], R.shape[1], &R[0, 0])
-
-
-def log_softmax_applied_forward(const real[::1] s, real[:, ::1] T):
-    apply_log_softmax_forward(&s[0], T.shape[0], T.shape[1], &T[0, 0])
-
-
-def log_softmax_applied_reverse(const real[::1] s, real[:, ::1] R):
-    apply_log_softmax_reverse(&s[0], R.shape[0], R.shape[1], &R[0, 0])
+def dense_applied(derivative_kind kind, bint forward, const real[::1] d, const real[::1] p, Py_ssize_t n,
+                  real[:, ::1] R):
+    """R[:, :n] becomes R[:, :n] D, or R[:, :n] Dᵀ if `forward`."""
+    apply_dense(kind, forward, &d[0], &p[0], R.shape[0], n, R.shape[1], &R[0, 0])
 
 
 def panels_packed(const real[:, ::1] W, real[::1] panels):

@@ -14,7 +14,7 @@ ctypedef fused real:
 
 include "activations.pxi"
 include "scale.pxi"
-include "softmax.pxi"
+include "dense.pxi"
 include "layout.pxi"
 
 cdef kernels_t functions
@@ -32,16 +32,10 @@ cdef int fill_table() except -1:
     functions.f32.fill_rows = fill_rows[float]
     functions.f64.copy_block = copy_block[double]
     functions.f32.copy_block = copy_block[float]
-    functions.f64.form_softmax = form_softmax[double]
-    functions.f32.form_softmax = form_softmax[float]
-    functions.f64.form_log_softmax = form_log_softmax[double]
-    functions.f32.form_log_softmax = form_log_softmax[float]
-    functions.f64.apply_softmax = apply_softmax[double]
-    functions.f32.apply_softmax = apply_softmax[float]
-    functions.f64.apply_log_softmax_forward = apply_log_softmax_forward[double]
-    functions.f32.apply_log_softmax_forward = apply_log_softmax_forward[float]
-    functions.f64.apply_log_softmax_reverse = apply_log_softmax_reverse[double]
-    functions.f32.apply_log_softmax_reverse = apply_log_softmax_reverse[float]
+    functions.f64.form_dense = form_dense[double]
+    functions.f32.form_dense = form_dense[float]
+    functions.f64.apply_dense = apply_dense[double]
+    functions.f32.apply_dense = apply_dense[float]
     functions.f64.pack_panels = pack_panels[double]
     functions.f32.pack_panels = pack_panels[float]
     functions.f64.packed_value = packed_value[double]

@@ -1,5 +1,5 @@
-# softmax and log_softmax, in which every unit depends on the whole row. Both leave s = softmax(h) in
-# d; softmax.pxi applies the dense derivative.
+# softmax, log_softmax and rms_norm, in which every unit depends on the whole row. The first two leave
+# s = softmax(h) in d, the third leaves h; dense.pxi applies the derivative.
 
 
 cdef inline double exponentials(const real* h, Py_ssize_t n, Py_ssize_t m, real* d) noexcept nogil:
@@ -43,3 +43,13 @@ cdef void log_softmax(const real* h, const real* p, Py_ssize_t n, real* a, real*
         d[i] = <real>(d[i] / (1 + rest))
         x = h[i]
         a[i] = <real>((0 if x == top else x - top) - log_total)
+
+
+cdef void rms_norm(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
+    """h / √(mean(h²) + ε)."""
+    cdef Py_ssize_t i
+    cdef double epsilon = p[0], scale = rms_scale(h[largest_magnitude(h, n)], epsilon)
+    cdef double root = root_mean_square(h, n, epsilon, scale)
+    for i in range(n):
+        d[i] = h[i]
+        a[i] = <real>(h[i] / scale / root)

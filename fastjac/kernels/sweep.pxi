@@ -4,8 +4,7 @@
 # will take arrives scaled already (step.scale), so that each element is touched once.
 
 from fastjac.kernels.api cimport (
-    DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, REVERSE, SOFTMAX, UNIT,
-    layer_t, network_t, plan_t, step_t,
+    DIAGONAL, FORM, FORWARD, MEET, REVERSE, UNIT, layer_t, network_t, plan_t, step_t,
 )
 
 
@@ -79,19 +78,18 @@ cdef void packed_value(const network_t* net, Py_ssize_t n_points, const real* x,
 # ---------------------------------------------------------------- derivatives on blocks
 
 
-cdef inline void apply_dense(const layer_t* layer, Py_ssize_t n_points, Py_ssize_t n_rows, bint forward,
-                             const real* d, Py_ssize_t ld, real* block) noexcept nogil:
-    """Each row r becomes r·D, or r·Dᵀ in a forward sweep, where D is the matrix of a softmax."""
-    cdef Py_ssize_t i
-    if layer.derivative == UNIT or layer.derivative == DIAGONAL:
-        return
-    for i in range(n_points * n_rows):
-        if layer.derivative == SOFTMAX:
-            apply_softmax(d + i // n_rows * layer.ld, 1, layer.n_out, block + i * ld)
-        elif forward:
-            apply_log_softmax_forward(d + i // n_rows * layer.ld, 1, layer.n_out, block + i * ld)
-        else:
-            apply_log_softmax_reverse(d + i // n_rows * layer.ld, 1, layer.n_out, block + i * ld)
+cdef inline bint is_dense(const layer_t* layer) noexcept nogil:
+    return layer.derivative != UNIT and layer.derivative != DIAGONAL
+
+
+cdef inline void apply_dense_of(const layer_t* layer, Py_ssize_t n_points, Py_ssize_t n_rows, bint forward,
+                                const real* d, Py_ssize_t ld, real* blocks) noexcept nogil:
+    """Each row r of each point's block becomes r·D, or r·Dᵀ in a forward sweep, if D is dense."""
+    cdef Py_ssize_t point
+    if is_dense(layer):
+        for point in range(n_points):
+            apply_dense(layer.derivative, forward, d + point * layer.ld, <const real*>layer.p, n_rows,
+                        layer.n_active, ld, blocks + point * n_rows * ld)
 
 
 cdef inline const real* scale_of(const layer_t* layer, Py_ssize_t n_points, real* workspace) noexcept nogil:
@@ -139,11 +137,8 @@ cdef inline void form_block(const layer_t* layer, const layer_t* scaled_by, cons
     cdef const real* W = <const real*>(layer.W if step.out_transposed else layer.Wt)
     cdef bint by_rows = not step.out_transposed and layer.derivative == DIAGONAL
     for point in range(n_points):
-        if not step.out_transposed and (layer.derivative == SOFTMAX or layer.derivative == LOG_SOFTMAX):
-            if layer.derivative == SOFTMAX:
-                form_softmax(W, lda, d, n_rows, n_cols, out, ld)
-            else:
-                form_log_softmax(W, lda, d, n_rows, n_cols, out, ld)
+        if not step.out_transposed and is_dense(layer):
+            form_dense(layer.derivative, W, lda, d, <const real*>layer.p, n_rows, layer.n_active, n_cols, out, ld)
             if scale != NULL:
                 for i in range(n_rows):
                     for j in range(n_cols):
@@ -151,7 +146,7 @@ cdef inline void form_block(const layer_t* layer, const layer_t* scaled_by, cons
         else:
             form(n_rows, n_cols, W, lda, d if by_rows else NULL, scale, out, ld)
         if step.out_transposed:
-            apply_dense(layer, 1, n_rows, True, d, ld, out)
+            apply_dense_of(layer, 1, n_rows, True, d, ld, out)
         if scale != NULL:
             scale += scale_ld
         d += layer.ld
@@ -221,7 +216,7 @@ cdef void packed_jacobian(const network_t* net, const plan_t* plan, Py_ssize_t n
             constant_product(net, sparse, <const real*>layer.W_panels, step.n_inner, n_cols, n_points,
                              step.n_rows, workspace + step.right * n_points, padded(step.n_inner, J),
                              scale_of(layer, n_points, workspace), layer.ld, workspace, out, ld)
-            apply_dense(layer, n_points, step.n_rows, True, derivative_of(layer, n_points, workspace), ld, out)
+            apply_dense_of(layer, n_points, step.n_rows, True, derivative_of(layer, n_points, workspace), ld, out)
         elif step.kind == MEET:
             meet_blocks(net, sparse, step, scaled_by, n_points, workspace + step.left * n_points,
                         padded(step.n_rows if step.left_transposed else step.n_inner, J),
@@ -233,7 +228,7 @@ cdef void packed_jacobian(const network_t* net, const plan_t* plan, Py_ssize_t n
                 copy_block(workspace + step.left * n_points + point * step.n_rows * padded(n_cols, J),
                            padded(n_cols, J), step.n_rows, n_cols, out + point * step.n_rows * n_cols, 1, step.n_rows)
         if scaled_by != NULL:
-            apply_dense(scaled_by, n_points, step.n_rows, False,
+            apply_dense_of(scaled_by, n_points, step.n_rows, False,
                         derivative_of(scaled_by, n_points, workspace), ld, out)
 
 
@@ -253,7 +248,7 @@ cdef void packed_push(const network_t* net, Py_ssize_t n_points, const real* v,
         ld = layer.n_out if k == net.n_layers - 1 else layer.ld
         product(n_points, layer.n_in, layer.n_out, NULL, False, T, lda, 1, <const real*>layer.W_panels, 0,
                 <const real*>NULL, scale_of(layer, n_points, workspace), layer.ld, 1, out, ld, layer.n_in)
-        apply_dense(layer, n_points, 1, True, derivative_of(layer, n_points, workspace), ld, out)
+        apply_dense_of(layer, n_points, 1, True, derivative_of(layer, n_points, workspace), ld, out)
         T, lda = out, ld
 
 
@@ -271,7 +266,7 @@ cdef void packed_pull(const network_t* net, Py_ssize_t n_points, const real* w,
             R[point * layer.ld + j] = w[point * layer.n_out + j]
             if layer.derivative == DIAGONAL:
                 R[point * layer.ld + j] *= d[point * layer.ld + j]
-    apply_dense(layer, n_points, 1, False, d, layer.ld, R)
+    apply_dense_of(layer, n_points, 1, False, d, layer.ld, R)
     for k in range(net.n_layers - 1, -1, -1):
         layer = net.layers + k
         before = layer - 1 if k > 0 else NULL
@@ -280,5 +275,5 @@ cdef void packed_pull(const network_t* net, Py_ssize_t n_points, const real* w,
         product(n_points, layer.n_out, layer.n_in, NULL, False, R, layer.ld, 1, <const real*>layer.Wt_panels, 0,
                 <const real*>NULL, scale_of(before, n_points, workspace), ld, 1, out, ld, layer.n_out)
         if k > 0:
-            apply_dense(before, n_points, 1, False, derivative_of(before, n_points, workspace), ld, out)
+            apply_dense_of(before, n_points, 1, False, derivative_of(before, n_points, workspace), ld, out)
         R = out
