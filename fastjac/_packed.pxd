@@ -27,9 +27,10 @@ cdef class Packed:
     cdef void* new_memory(self, size_t nbytes) except NULL
     cdef const void* keep(self, array, Py_ssize_t n_lanes) except? NULL
     cdef const void* keep_panels(self, W) except? NULL
-    cdef int pack_weight(self, layer_t* packed, W) except -1
+    cdef int pack_weight(self, layer_t* packed, W, has_skips) except -1
     cdef Py_ssize_t lanes(self) noexcept
     cdef int prepare_plans(self) except -1
     cdef new_plan(self, bint batch, activity)
+    cdef tuple sizes(self)
     cdef int pack_plan(self, plan, plan_t* packed) except -1
     cdef int require_ready(self) except -1

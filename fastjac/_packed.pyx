@@ -15,13 +15,15 @@ from fastjac._handle cimport new_block, new_program, release, retain
 from fastjac._tiles cimport JACOBIAN, JVP, VALUE, VALUE_AND_JACOBIAN, VJP, multiply_adds
 from fastjac.cython_api cimport fj_table
 from fastjac.kernels.api cimport (
-    BLAS, DIAGONAL, FORM, FORWARD, LOG_SOFTMAX, MEET, PACKED, REVERSE, RMS_NORM, SOFTMAX, TRANSPOSE, UNIT, step_t,
+    BLAS, DIAGONAL, FORM, FORWARD, LAYER_NORM, LOG_SOFTMAX, MEET, PACKED, REVERSE, RMS_NORM, SOFTMAX, TRANSPOSE,
+    UNIT, skip_t, step_t,
 )
 from fastjac.kernels.dispatch cimport current_kernels
 
 from fastjac.activations import ACTIVATIONS
 from fastjac.kernels import dispatch
 from fastjac.planning import TILE_NBYTES, as_activity, make_plan, n_value_elements, padded
+from fastjac.skips import split_skips
 
 cdef extern from "fastjac.h":
     const char* FJ_CAPSULE_NAME
@@ -33,6 +35,7 @@ cdef dict STEP_KINDS = {
 }
 cdef dict DERIVATIVE_KINDS = {
     "diagonal": DIAGONAL, "softmax": SOFTMAX, "log_softmax": LOG_SOFTMAX, "rms_norm": RMS_NORM,
+    "layer_norm": LAYER_NORM,
 }
 
 
@@ -74,7 +77,7 @@ cdef class Packed:
             packed.vanishes = entry.vanishes
             packed.n_active = layer.n_out - layer.n_carried
             packed.derivative = UNIT if layer.activation == "identity" else DERIVATIVE_KINDS[entry.kind]
-            self.pack_weight(packed, layer.W)
+            self.pack_weight(packed, layer.W, layer.skips)
             packed.b = self.keep(np.zeros(layer.n_out) if layer.b is None else layer.b, self.n_lanes)
             packed.p = self.keep(layer.parameter_rows, 1)
             packed.d_offset = n_values
@@ -140,12 +143,12 @@ cdef class Packed:
             first_W = first_W[wrt]
             if n_layers == 1:
                 last_W = first_W
-            self.pack_weight(layers, first_W)
+            self.pack_weight(layers, first_W, base.program.net.layers.n_skips)
         if picks:
             layers[n_layers].derivative = UNIT
-            self.pack_weight(layers + n_layers, np.eye(last.n_out)[:, outputs])
+            self.pack_weight(layers + n_layers, np.eye(last.n_out)[:, outputs], False)
         elif outputs is not None:
-            self.pack_weight(layers + n_layers - 1, last_W[:, outputs])
+            self.pack_weight(layers + n_layers - 1, last_W[:, outputs], last.n_skips)
             layers[n_layers - 1].d_offset = program.net.n_values
             program.gathers = last.derivative == DIAGONAL
         self.finish(tuple(widths), program.net.n_values + (layers[n_layers - 1].ld if program.gathers else 0))
@@ -215,14 +218,28 @@ cdef class Packed:
                                                      <float*>panels)
         return panels
 
-    cdef int pack_weight(self, layer_t* packed, W) except -1:
-        """W (n_in, n_out) and its transpose, by rows and for `packed` in panels."""
-        packed.n_in, packed.n_out = W.shape
+    cdef int pack_weight(self, layer_t* packed, W, has_skips) except -1:
+        """W (n_in, n_out) and its transpose, by rows and for `packed` in panels.
+
+        What carries units on by themselves is told apart from what is to be multiplied.
+        """
+        cdef skip_t* skips
+        packed.n_in, packed.n_out = packed.dense_in, packed.dense_out = W.shape
         packed.ld = padded(packed.n_out, self.n_lanes)
+        packed.n_skips = 0
         W, Wt = self.converted(W), self.converted(W.T)
         packed.W, packed.Wt = self.keep(W, self.n_lanes), self.keep(Wt, self.n_lanes)
         if self.engine == "packed":
-            packed.W_panels, packed.Wt_panels = self.keep_panels(W), self.keep_panels(Wt)
+            if has_skips:
+                packed.dense_in, packed.dense_out, found = split_skips(W)
+                packed.skips = skips = <skip_t*>self.new_memory(max(1, len(found)) * sizeof(skip_t))
+                for skip in found:
+                    skips[packed.n_skips].n, skips[packed.n_skips].source, skips[packed.n_skips].target = skip
+                    skips[packed.n_skips].factors = self.keep(skip.factors(W), 1)
+                    packed.n_skips += 1
+            if packed.dense_in:
+                packed.W_panels = self.keep_panels(W[: packed.dense_in, : packed.dense_out])
+                packed.Wt_panels = self.keep_panels(Wt[: packed.dense_out, : packed.dense_in])
         return 0
 
     cdef Py_ssize_t lanes(self) noexcept:
@@ -265,7 +282,15 @@ cdef class Packed:
             order = order if isinstance(order, str) else (n_factors, order)
         return make_plan(
             self.chain_widths, batch=batch, order=order, itemsize=self.dtype.itemsize, engine=self.engine,
-            n_lanes=self.n_lanes, activity=shares, n_values=self.program.n_values)
+            n_lanes=self.n_lanes, activity=shares, n_values=self.program.n_values, sizes=self.sizes())
+
+    cdef tuple sizes(self):
+        """Numbers of each weight of the chain that are multiplied."""
+        cdef Py_ssize_t k
+        sizes = []
+        for k in range(self.program.sweep.n_layers):
+            sizes.append(self.program.sweep.layers[k].dense_in * self.program.sweep.layers[k].dense_out)
+        return tuple(sizes)
 
     cdef int pack_plan(self, plan, plan_t* packed) except -1:
         cdef Py_ssize_t i, offset = self.program.n_values

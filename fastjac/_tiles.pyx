@@ -18,13 +18,13 @@ cdef Py_ssize_t multiply_adds(const program_t* program, const plan_t* plan, oper
     """Multiply-adds of one point, at least 1."""
     cdef Py_ssize_t i, n = 1
     for i in range(program.net.n_layers):
-        n += program.net.layers[i].n_in * program.net.layers[i].n_out
+        n += program.net.layers[i].dense_in * program.net.layers[i].dense_out
     if needs_plan(what):
         for i in range(plan.n_steps):
             n += plan.steps[i].n_rows * max(1, plan.steps[i].n_inner) * plan.steps[i].n_cols
     elif what != VALUE:
         for i in range(program.sweep.n_layers):
-            n += program.sweep.layers[i].n_in * program.sweep.layers[i].n_out
+            n += program.sweep.layers[i].dense_in * program.sweep.layers[i].dense_out
     return n
 
 

@@ -31,8 +31,8 @@ class Activation:
         The same in LaTeX.
     kinks : str
         The derivative where there are two one-sided ones; empty where f is smooth.
-    kind : {"diagonal", "softmax", "log_softmax", "rms_norm"}
-        Shape of the derivative: elementwise, or the dense matrix of one of the other three.
+    kind : {"diagonal", "softmax", "log_softmax", "rms_norm", "layer_norm"}
+        Shape of the derivative: elementwise, or the dense matrix of one of the others.
     activity : float
         Share of units with f' ≠ 0 that is expected: for h of the standard normal distribution and the
         default parameters. Below 1 where f' is exactly zero on an interval.
@@ -186,6 +186,13 @@ _TABLE = (
         r"h / \sqrt{\overline{h^2} + \epsilon}",
         r"r (I - z z^\top / n), \; r = 1 / \sqrt{\overline{h^2} + \epsilon}, \; z = r h",
         (), {"epsilon": 1e-5}, kind="rms_norm"),
+    Activation(
+        "layer_norm", "(h - mean(h))/sqrt(var(h) + epsilon)",
+        "r*(I - 1 1^T/n - z z^T/n), r = 1/sqrt(var(h) + epsilon), z = r*(h - mean(h))",
+        r"(h - \overline{h}) / \sqrt{\operatorname{var} h + \epsilon}",
+        r"r (I - \mathbf{1} \mathbf{1}^\top / n - z z^\top / n), "
+        r"\; r = 1 / \sqrt{\operatorname{var} h + \epsilon}, \; z = r (h - \overline{h})",
+        (), {"epsilon": 1e-5}, kind="layer_norm"),
 )
 
 _BY_NAME = {activation.name: activation for activation in _TABLE}
@@ -220,6 +227,7 @@ _DOMAINS = {
     ("soft_shrink", "threshold"): [("numbers of at least 0", lambda v: v >= 0)],
     ("hard_shrink", "threshold"): [("numbers of at least 0", lambda v: v >= 0)],
     ("rms_norm", "epsilon"): [("a number of at least 0", lambda v: v >= 0)],
+    ("layer_norm", "epsilon"): [("a number of at least 0", lambda v: v >= 0)],
 }
 
 

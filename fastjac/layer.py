@@ -20,7 +20,7 @@ class Layer:
     """One layer, a = f(h) with h = Wᵀ x + b.
 
     Its Jacobian is D Wᵀ, with D = diag(f'(h)) for an activation that works unit by unit, and the
-    dense matrix of the activation's derivative for softmax, log_softmax and rms_norm.
+    dense matrix of the activation's derivative for softmax, log_softmax, rms_norm and layer_norm.
 
     Parameters
     ----------
@@ -32,6 +32,9 @@ class Layer:
         A name or an alias of `fastjac.ACTIVATIONS`; case and underscores do not matter.
     n_carried : int
         How many units, the last ones, have no activation: they carry values past it, such as those of a skip.
+    skips : bool
+        Whether diagonals at the end of W, such as that of a skip or the whole of a diagonal matrix, carry each
+        unit on by itself. The zeros beside them are then not multiplied, and NaN in one unit stays there.
     **parameters
         Parameters of the activation, scalars or arrays with one value per unit that has it.
 
@@ -46,6 +49,7 @@ class Layer:
     parameter_rows : numpy.ndarray, shape (n_parameters, n_out − n_carried)
         The same with one value per unit, read-only.
     n_in, n_out, n_carried : int
+    skips : bool
 
     Raises
     ------
@@ -62,9 +66,9 @@ class Layer:
     (2, 3)
     """
 
-    __slots__ = ("W", "activation", "b", "n_carried", "parameter_rows", "parameters")
+    __slots__ = ("W", "activation", "b", "n_carried", "parameter_rows", "parameters", "skips")
 
-    def __init__(self, W, b=None, activation="identity", *, n_carried=0, **parameters):
+    def __init__(self, W, b=None, activation="identity", *, n_carried=0, skips=False, **parameters):
         if hasattr(self, "W"):
             raise RuntimeError("a Layer is immutable: __init__ was called a second time")
         W = _as_weights(W, "W", 2)
@@ -84,6 +88,7 @@ class Layer:
         set_slot(self, "b", b)
         set_slot(self, "activation", name)
         set_slot(self, "n_carried", n_carried)
+        set_slot(self, "skips", _as_bool(skips, "skips"))
         set_slot(self, "parameters", MappingProxyType(parameters))
         set_slot(self, "parameter_rows", rows)
 
@@ -109,7 +114,8 @@ class Layer:
         return f"Layer({self.n_in} -> {self.n_out}, {self.activation!r}{parameters}{carried})"
 
     def __reduce__(self):
-        return _make_layer, (PICKLE_VERSION, self.W, self.b, self.activation, dict(self.parameters), self.n_carried)
+        return _make_layer, (PICKLE_VERSION, self.W, self.b, self.activation, dict(self.parameters), self.n_carried,
+                             self.skips)
 
     def __copy__(self):
         return self
@@ -118,9 +124,9 @@ class Layer:
         return self
 
 
-def _make_layer(version, W, b, activation, parameters, n_carried=0):
+def _make_layer(version, W, b, activation, parameters, n_carried=0, skips=False):
     check_pickle_version(version)
-    return Layer(W, b, activation, n_carried=n_carried, **parameters)
+    return Layer(W, b, activation, n_carried=n_carried, skips=skips, **parameters)
 
 
 def check_pickle_version(version):
@@ -128,6 +134,12 @@ def check_pickle_version(version):
         raise ValueError(
             f"pickle: expected format version {PICKLE_VERSION} or older, got {version}, written by a newer fastjac"
         )
+
+
+def _as_bool(value, name):
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
 
 
 def _as_weights(array, name, ndim):

@@ -2,7 +2,7 @@
 
 With A = diag(s) (a − c) + t before a layer, Wᵀ A + b = (diag(s) W)ᵀ (a − c) + (b + Wᵀ t), and with A behind it
 A(Wᵀ a + b) = (W diag(s))ᵀ a + (s (b − c) + t). A block a + g(a) becomes layers whose last units are those of a,
-and a last layer that adds: [W; I] with the weight of g's last layer. Taking off the mean is W = I − 1 1ᵀ/n.
+and a last layer that adds: [W; I] with the weight of g's last layer.
 """
 
 import numpy as np
@@ -66,14 +66,11 @@ class Lowering:
     waiting : Affine or None
     order : ndarray or None
         What comes next takes the units in this order.
-    begins_with_made, ends_with_made : bool
-        Whether the first, the last layer was not given but made, for something that has no weights.
     """
 
     def __init__(self, n_in):
         self.layers, self.n_in, self.is_inner = [], n_in, n_in is not None
         self.waiting = self.order = self.center = None
-        self.begins_with_made = self.ends_with_made = False
 
     @property
     def n(self):
@@ -102,25 +99,13 @@ class Lowering:
         else:
             self.add_block(part)
 
-    def add_layer(self, layer, is_made=False):
+    def add_layer(self, layer):
         if self.n not in (None, layer.n_in):
             raise ValueError(f"expected {self.n} inputs, the width before it, got W of shape {layer.W.shape}")
         if self.order is not None:
             order, self.order = np.argsort(self.order), None
             layer = replaced(layer, layer.W[order], layer.b)
-        self.append(layer if self.waiting is None else self.scaled(layer), is_made)
-
-    def append(self, layer, is_made):
-        """Take the layer; if it or the one before was made, as one with that where this costs no more."""
-        if self.is_open and (is_made or self.ends_with_made):
-            (W_before, b_before), (W, b) = weights(self.layers[-1]), weights(layer)
-            if len(W_before) * W.shape[1] <= W_before.size + W.size:
-                self.layers.pop()
-                is_made &= self.ends_with_made
-                layer = replaced(layer, W_before @ W, b_before @ W + b)
-        self.begins_with_made |= is_made and not self.layers
-        self.layers.append(layer)
-        self.ends_with_made = is_made
+        self.layers.append(layer if self.waiting is None else self.scaled(layer))
 
     def add_affine(self, affine):
         if affine.n is not None and not self.layers:
@@ -132,7 +117,7 @@ class Lowering:
         if self.is_open:
             W, b = weights(self.layers[-1])
             b = affine.scale * (b - affine.center) + affine.shift
-            self.layers[-1] = Layer(W * affine.scale, np.broadcast_to(b, W.shape[1:]))
+            self.layers[-1] = replaced(self.layers[-1], W * affine.scale, np.broadcast_to(b, W.shape[1:]))
         elif self.waiting is not None:
             first = self.waiting
             self.waiting = Affine(first.scale * affine.scale,
@@ -144,26 +129,21 @@ class Lowering:
         if not self.is_open:
             self.add_identity()
         last = self.layers.pop()
-        self.layers.append(Layer(last.W, last.b, part.activation, **part.parameters))
+        self.layers.append(Layer(last.W, last.b, part.activation, skips=last.skips, **part.parameters))
 
     def add_norm(self, part):
         if part.affine.n is not None and not self.layers:
             self.n_in = self.n_in or part.affine.n
         if part.affine.n not in (None, self.n):
             raise ValueError(f"expected numbers for {self.n} units, the width before it, got {part.affine.n}")
-        if not self.is_open:
-            self.add_identity()
-        if part.takes_mean:
-            W, b = weights(self.layers[-1])
-            self.layers[-1] = Layer(W - W.mean(axis=1, keepdims=True), b - b.mean())
-        self.add_activation(Elementwise("rms_norm", epsilon=part.epsilon))
+        self.add_activation(Elementwise(part.activation, epsilon=part.epsilon))
         self.add_affine(part.affine)
 
     def add_identity(self):
         """A layer with W = I, for what cannot go into another."""
         if self.n is None:
             raise ValueError("expected a layer with weights before it, which says how many units there are")
-        self.add_layer(Layer(np.eye(self.n)), is_made=True)
+        self.add_layer(Layer(np.eye(self.n), skips=True))
 
     def scaled(self, layer):
         """The layer with the waiting Affine before it; its center is kept apart at the inputs."""
@@ -214,9 +194,9 @@ class Lowering:
                 eye = np.eye(n_carried)
                 W = np.block([[W, np.zeros((len(W), n_carried))], [np.zeros((n_carried, W.shape[1])), eye]])
                 b = np.concatenate([b, np.zeros(n_carried)])
-            self.append(replaced(layer, W, b, 0 if adds else n_carried), k == 0 and inner.begins_with_made)
+            self.layers.append(replaced(layer, W, b, 0 if adds else n_carried, skips=True))
         if block.adds and layers[-1].activation != "identity":
-            self.append(Layer(np.vstack([np.eye(len(last[0])), last]), last_b), is_made=True)
+            self.layers.append(Layer(np.vstack([np.eye(len(last[0])), last]), last_b, skips=True))
         elif not block.adds and not block.last:
             n_own = layers[-1].n_out
             self.order = np.concatenate([np.arange(n_own, n_own + n), np.arange(n_own)])
@@ -234,11 +214,12 @@ def weights(layer):
     return layer.W.astype(np.float64), b.astype(np.float64)
 
 
-def replaced(layer, W, b, n_carried=0):
+def replaced(layer, W, b, n_carried=0, skips=False):
     """The layer with other weights, whose last units, so many more than its own, are carried past its activation."""
     if layer.activation == "identity":
-        return Layer(W, b)
-    return Layer(W, b, layer.activation, n_carried=layer.n_carried + n_carried, **layer.parameters)
+        return Layer(W, b, skips=skips or layer.skips)
+    return Layer(W, b, layer.activation, n_carried=layer.n_carried + n_carried, skips=skips or layer.skips,
+                 **layer.parameters)
 
 
 def width_of(block):

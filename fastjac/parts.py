@@ -85,8 +85,7 @@ class Affine:
 class LayerNorm:
     """Layer normalisation, a = scale (a − mean(a)) / √(var(a) + ε) + shift, over the units of a point.
 
-    The mean is taken off by the weights before it, what remains is the activation rms_norm, and scale and
-    shift are multiplied into the weights behind it.
+    It is the activation layer_norm; scale and shift are multiplied into the weights behind it.
 
     Parameters
     ----------
@@ -112,11 +111,11 @@ class LayerNorm:
     Ba, Kiros, Hinton: Layer Normalization, 2016, arXiv:1607.06450.
     """
 
-    takes_mean = True
+    activation = "layer_norm"
 
     def __init__(self, scale=1.0, shift=0.0, epsilon=1e-5):
         self.affine = Affine(scale, shift)
-        self.epsilon = Elementwise("rms_norm", epsilon=epsilon).parameters["epsilon"]
+        self.epsilon = Elementwise(self.activation, epsilon=epsilon).parameters["epsilon"]
 
     def __repr__(self):
         of = "" if self.affine.n is None else f"{self.affine.n} units, "
@@ -143,7 +142,7 @@ class RMSNorm(LayerNorm):
     Zhang, Sennrich: Root Mean Square Layer Normalization, 2019, arXiv:1910.07467.
     """
 
-    takes_mean = False
+    activation = "rms_norm"
 
     def __init__(self, scale=1.0, epsilon=1e-5):
         super().__init__(scale, 0.0, epsilon)

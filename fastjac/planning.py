@@ -17,6 +17,7 @@ from __future__ import annotations
 import numbers
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import mul
 
 # Longest chain for which every bracketing is considered. Beyond, the two sweeps and every single
 # meeting point are: the dynamic programming grows with the third power of the number of layers.
@@ -77,6 +78,8 @@ class Step:
         Index of the layer whose inactive units the product leaves out; −1 if it sums over all n_inner.
     activity : float
         Expected share of the n_inner units that it sums over.
+    size : int or None
+        Numbers of the weight that are multiplied, where they are fewer than n_inner n_cols.
     """
 
     kind: str
@@ -92,11 +95,12 @@ class Step:
     out_transposed: bool
     sparse: int = -1
     activity: float = 1.0
+    size: int | None = None
 
     @property
     def multiply_adds(self):
         """Multiply-adds of the product, for one point."""
-        return self.n_rows * self.n_inner * self.n_cols
+        return self.n_rows * (self.n_inner * self.n_cols if self.size is None else self.size)
 
     @property
     def expected_multiply_adds(self):
@@ -130,6 +134,8 @@ class Plan:
         Which engine runs it, for which floating-point type.
     activity : tuple of float or None
         Expected share of units with f' ≠ 0 in each layer; None where all are summed over.
+    sizes : tuple of int
+        Numbers of each weight that are multiplied: n_k n_{k−1}, or fewer where units are carried on.
     expected_multiply_adds, expected_multiply_adds_forward, expected_multiply_adds_reverse : float
         Multiply-adds without those of the units that are expected to be inactive.
     """
@@ -143,6 +149,7 @@ class Plan:
     engine: str
     dtype: str
     activity: tuple
+    sizes: tuple
 
     @property
     def multiply_adds(self):
@@ -150,13 +157,11 @@ class Plan:
 
     @property
     def multiply_adds_forward(self):
-        n = self.widths
-        return sum(n[0] * n[k - 1] * n[k] for k in range(2, len(n)))
+        return self.widths[0] * sum(self.sizes[1:])
 
     @property
     def multiply_adds_reverse(self):
-        n = self.widths
-        return sum(n[-1] * n[k] * n[k - 1] for k in range(len(n) - 2, 0, -1))
+        return self.widths[-1] * sum(self.sizes[:-1])
 
     @property
     def expected_multiply_adds(self):
@@ -165,12 +170,12 @@ class Plan:
     @property
     def expected_multiply_adds_forward(self):
         n = self.widths
-        return sum(n[0] * n[k - 1] * n[k] * _share(self.activity, k - 1, n[0]) for k in range(2, len(n)))
+        return sum(n[0] * self.sizes[k - 1] * _share(self.activity, k - 1, n[0]) for k in range(2, len(n)))
 
     @property
     def expected_multiply_adds_reverse(self):
         n = self.widths
-        return sum(n[-1] * n[k] * n[k - 1] * _share(self.activity, k, n[-1]) for k in range(1, len(n) - 1))
+        return sum(n[-1] * self.sizes[k - 1] * _share(self.activity, k, n[-1]) for k in range(1, len(n) - 1))
 
     @property
     def scales(self):
@@ -236,7 +241,7 @@ class Plan:
 
 
 def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", n_lanes=1, activity=None,
-              n_values=None, cost_model=None):
+              n_values=None, sizes=None, cost_model=None):
     """Plan the Jacobian of a network of these widths.
 
     Parameters
@@ -260,6 +265,8 @@ def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", n_lanes
     n_values : int, optional
         Elements of the workspace of the value pass, for one point; those of a network of these widths if
         not given.
+    sizes : sequence of int, optional
+        Numbers of each weight that are multiplied; all, n_k n_{k−1}, if not given.
     cost_model : CostModel, optional
         What the plan is charged for.
 
@@ -274,15 +281,16 @@ def make_plan(widths, *, batch, order="auto", itemsize=8, engine="blas", n_lanes
     """
     widths = tuple(widths)
     activity = (None,) * (len(widths) - 1) if activity is None else tuple(activity)
+    sizes = tuple(map(mul, widths, widths[1:])) if sizes is None else tuple(sizes)
     # `packed` promises a point the same bits alone and in any batch: it has one order for both.
-    choices = _choose(widths, batch or engine == "packed", order, activity, cost_model or CostModel())
-    steps, slots = _emit(widths, choices, n_lanes, activity)
+    choices = _choose(widths, batch or engine == "packed", order, activity, sizes, cost_model or CostModel())
+    steps, slots = _emit(widths, choices, n_lanes, activity, sizes)
     if n_values is None:
         n_values = n_value_elements(widths, n_lanes)
     n_elements = n_values + sum(slots)
     n_points = max(1, TILE_NBYTES // (n_elements * itemsize)) if batch else 1
     return Plan(widths, batch, steps, slots, n_points, n_points * n_elements * itemsize, engine,
-                "float64" if itemsize == 8 else "float32", activity)
+                "float64" if itemsize == 8 else "float32", activity, sizes)
 
 
 def check_order(order, n_layers):
@@ -344,14 +352,14 @@ def _share(activity, k, n_rows=FEWEST_SPARSE_ROWS):
 #   ("form",), ("reverse",), ("forward",) or ("meet", s, orientation of s+1..j, orientation of i..s).
 
 
-def _choose(n, batch, order, activity, cost):
+def _choose(n, batch, order, activity, sizes, cost):
     n_layers = len(n) - 1
     check_order(order, n_layers)
     if order == "reverse" or n_layers == 1:
         return _sweep_choices(n_layers, 1, n_layers, NORMAL)
     if order == "forward":
         return _sweep_choices(n_layers, 1, n_layers, TRANSPOSED)
-    costs = _Costs(n, batch, activity, cost)
+    costs = _Costs(n, batch, activity, sizes, cost)
     if order != "auto":
         return _choose_bracketing(costs, _splits(order)[1])[1]
     # On equal cost a sweep is taken: it has fewer, larger products.
@@ -379,8 +387,8 @@ def _sweep_choices(n_layers, i, j, orientation):
 class _Costs:
     """The cost model applied to the steps of one chain."""
 
-    def __init__(self, n, batch, activity, cost):
-        self.n, self.activity, self.cost = n, activity, cost
+    def __init__(self, n, batch, activity, sizes, cost):
+        self.n, self.activity, self.sizes, self.cost = n, activity, sizes, cost
         self.separate = cost.separate if batch else cost.stacked
         self.stacked_call = 0.0 if batch else cost.call
 
@@ -391,13 +399,13 @@ class _Costs:
         """Block (i+1..j) becomes (i..j)."""
         n = self.n
         stacked = self.cost.stacked * _share(self.activity, i, n[j])
-        return n[j] * n[i] * (self.cost.element + stacked * n[i - 1]) + self.stacked_call
+        return n[j] * (n[i] * self.cost.element + stacked * self.sizes[i - 1]) + self.stacked_call
 
     def forward(self, i, j):
         """Block (i..j−1) becomes (i..j)."""
         n = self.n
         stacked = self.cost.stacked * _share(self.activity, j - 1, n[i - 1])
-        return n[i - 1] * n[j] * (self.cost.element + stacked * n[j - 1]) + self.stacked_call
+        return n[i - 1] * (n[j] * self.cost.element + stacked * self.sizes[j - 1]) + self.stacked_call
 
     def meet(self, i, s, j):
         n = self.n
@@ -453,17 +461,17 @@ def _choose_meeting_point(costs):
     """The cheapest single meeting point and its choices, in linear time.
 
     The blocks grow outwards from the meeting point s, forward to the output and reverse to the input.
-    The width n_s multiplies all their products, so that sums of n_k n_{k−1}, times the activity of the
-    layer that a step sums over, and of n_k are enough.
+    The width n_s multiplies all their products, so that sums of the weights' sizes, times the activity of
+    the layer that a step sums over, and of n_k are enough.
     """
-    n, cost = costs.n, costs.cost
+    n, sizes, cost = costs.n, costs.sizes, costs.cost
     n_layers = len(n) - 1
     widths = [0, *accumulate(n[1:])]
 
     def products_of_sweeps(n_rows):
         """Sums over the layers 1..k of what a reverse and a forward step at each cost."""
-        reverse = (n[k] * n[k - 1] * _share(costs.activity, k, n_rows) for k in range(1, n_layers + 1))
-        forward = (n[k] * n[k - 1] * _share(costs.activity, k - 1, n_rows) for k in range(2, n_layers + 1))
+        reverse = (sizes[k - 1] * _share(costs.activity, k, n_rows) for k in range(1, n_layers + 1))
+        forward = (sizes[k - 1] * _share(costs.activity, k - 1, n_rows) for k in range(2, n_layers + 1))
         return [0, *accumulate(reverse)], [0, 0, *accumulate(forward)]
 
     of_few_rows, of_many_rows = products_of_sweeps(1), products_of_sweeps(FEWEST_SPARSE_ROWS)
@@ -505,7 +513,7 @@ def n_value_elements(widths, n_lanes):
     return sum(rows[1:]) + 3 * max(rows)
 
 
-def _emit(n, choices, n_lanes, activity):
+def _emit(n, choices, n_lanes, activity, sizes):
     """The steps that make the block (1..L), and the sizes of the slots that they use."""
     n_layers = len(n) - 1
     steps, slot_sizes, free, done = [], [], [], []
@@ -534,7 +542,7 @@ def _emit(n, choices, n_lanes, activity):
         is_result = block == (1, n_layers, NORMAL)
         n_rows, n_cols = (n[i - 1], n[j]) if orientation == TRANSPOSED else (n[j], n[i - 1])
         out = -1 if is_result else take(n_rows * padded(n_cols, n_lanes))
-        steps.append(_step(n, block, how, operands, slots, out, activity))
+        steps.append(_step(n, block, how, operands, slots, out, activity, sizes))
         free.extend(slots)
         done.append(out)
     return tuple(steps), tuple(slot_sizes)
@@ -555,7 +563,7 @@ def _operands(block, how):
             return ((s + 1, j, left), (i, s, right))
 
 
-def _step(n, block, how, operands, slots, out, activity):
+def _step(n, block, how, operands, slots, out, activity, sizes):
     i, j, orientation = block
     transposed = orientation == TRANSPOSED
 
@@ -569,15 +577,20 @@ def _step(n, block, how, operands, slots, out, activity):
             return Step("form", i - 1, rows, 0, cols, -1, -1, out, False, False, transposed)
         case "reverse":
             return Step("reverse", i - 1, n[j], n[i], n[i - 1], slots[0], -1, out, False, False, False,
-                        *sparsity(i, n[j]))
+                        *sparsity(i, n[j]), _size(sizes, n, i))
         case "forward":
             return Step("forward", j - 1, n[i - 1], n[j - 1], n[j], -1, slots[0], out, False, True, True,
-                        *sparsity(j - 1, n[i - 1]))
+                        *sparsity(j - 1, n[i - 1]), _size(sizes, n, j))
         case "transpose":
             return Step("transpose", -1, n[0], 0, n[-1], slots[0], -1, out, True, False, False)
     s = how[1]
     return Step("meet", -1, n[j], n[s], n[i - 1], slots[0], slots[1], out,
                 operands[0][2] == TRANSPOSED, operands[1][2] == TRANSPOSED, transposed, *sparsity(s))
+
+
+def _size(sizes, n, k):
+    """What a step says of layer k's weight: nothing if all of it is multiplied."""
+    return None if sizes[k - 1] == n[k] * n[k - 1] else sizes[k - 1]
 
 
 def _describe(step):
@@ -588,6 +601,8 @@ def _describe(step):
     if step.kind == "transpose":
         return f"{out} ← block {step.left} turned"
     shape = f"({step.n_rows}×{step.n_inner})({step.n_inner}×{step.n_cols})"
+    if step.size is not None:
+        shape += f", of which {step.size:,} are multiplied"
     if step.kind == "reverse":
         return f"{out} ← block {step.left} · D{k} W{k}ᵀ  {shape}"
     if step.kind == "forward":

@@ -20,6 +20,9 @@ _DENSE_DERIVATIVES = {
     "softmax": (rf"\operatorname{{diag}}(s) - s\,s{_T}", _S),
     "log_softmax": (rf"I - \mathbf{{1}}\,s{_T}", _S),
     "rms_norm": (rf"r\,(I - z\,z{_T}/n)", rf"z = r\,@, \quad r = (@{_T} @/n + \epsilon)^{{-1/2}}"),
+    "layer_norm": (
+        rf"r\,(I - \mathbf{{1}}\,\mathbf{{1}}{_T}/n - z\,z{_T}/n)",
+        r"z = r\,(@ - \overline{@}), \quad r = (\operatorname{var} @ + \epsilon)^{-1/2}"),
 }
 
 # Longest networks that are written out in full.

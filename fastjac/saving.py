@@ -53,6 +53,8 @@ def describe(net, notes, arrays):
         entry["activation"] = layer.activation
         if layer.n_carried:
             entry["n_carried"] = layer.n_carried
+        if layer.skips:
+            entry["skips"] = True
         if layer.parameters:
             entry["parameters"] = {
                 name: value if np.ndim(value) == 0 else put(value, np.float64, f"{k}.{name}", arrays)

@@ -20,6 +20,9 @@ HAS_EXTENDED = np.finfo(EXTENDED).nmant == 63
 K_VALUE, K_SLOPE = 4, 8
 
 
+NORMS = {"rms_norm", "layer_norm"}
+
+
 class Plain(NamedTuple):
     """A layer as data."""
 
@@ -42,7 +45,8 @@ def unit_roundoff(dtype):
 def activate(layer, z):
     """f of a layer on complex rows z."""
     with np.errstate(all="ignore"):
-        if layer.activation == "rms_norm":
+        if layer.activation in NORMS:
+            z = centred(layer, z)
             return z / root_mean_square(layer, z)
         if layer.activation in ROWWISE:
             z = z - z.real.max(axis=-1, keepdims=True)
@@ -50,6 +54,10 @@ def activate(layer, z):
             total = powers.sum(axis=-1, keepdims=True)
             return powers / total if layer.activation == "softmax" else z - np.log(total)
         return TEXTBOOK[layer.activation](Step, z, **extended(layer.parameters))
+
+
+def centred(layer, h):
+    return h - h.mean(axis=-1, keepdims=True) if layer.activation == "layer_norm" else h
 
 
 def root_mean_square(layer, h):
@@ -108,7 +116,9 @@ def evaluate_digits(layers, a):
         W, b = layer.W.astype(float), layer.b.astype(float)
         h = [mpmath.fdot(a, map(mpmath.mpf, W[:, i].tolist())) + mpmath.mpf(float(b[i]))
              for i in range(len(b))]
-        if layer.activation == "rms_norm":
+        if layer.activation in NORMS:
+            mean = mpmath.fsum(h) / len(h) if layer.activation == "layer_norm" else 0
+            h = [t - mean for t in h]
             epsilon = mpmath.mpf(float(np.asarray(layer.parameters.get("epsilon", 1e-5), layer.b.dtype)))
             root = mpmath.sqrt(mpmath.fsum(t * t for t in h) / len(h) + epsilon)
             a = [t / root for t in h]
@@ -184,9 +194,16 @@ def _through_rowwise(layer, h, delta, B, AG, worst, u, tiny):
     """The step of `running_bound` over an activation whose derivative is dense."""
     n = h.shape[-1]
     n_sum = n if worst else 1
-    if layer.activation == "rms_norm":
+    if layer.activation in NORMS:
+        eye = np.eye(n, dtype=EXTENDED)
+        if layer.activation == "layer_norm":
+            # The mean is taken off as if by a layer with the weight I − 1 1ᵀ/n.
+            spread = eye + EXTENDED(1) / n
+            delta = delta @ spread + (n_sum + 2) * u * (abs(h) @ spread)
+            AG, B = spread @ AG, spread @ B + (n_sum + 4) * u * (spread @ AG)
+        h = centred(layer, h)
         root = root_mean_square(layer, h)
-        z, eye = abs(h) / root, np.eye(n, dtype=EXTENDED)
+        z = abs(h) / root
         relative = ((2 * abs(h) + delta) * delta).mean(axis=-1, keepdims=True) / root**2 + (n_sum + 8) * u
         e = relative * z + delta / root + tiny
         magnitudes = (eye + z[..., :, None] * z[..., None, :] / n) / root[..., None]
@@ -216,11 +233,13 @@ def numpy_reference(layers, x, dtype):
     for layer in layers:
         W, b = layer.W.astype(dtype), layer.b.astype(dtype)
         h = a @ W + b
-        if layer.activation == "rms_norm":
-            wide = h.astype(EXTENDED)
+        if layer.activation in NORMS:
+            wide = centred(layer, h.astype(EXTENDED))
             root = root_mean_square(layer, wide)
             a, r = (wide / root).astype(dtype), (1 / root).astype(dtype)
             step = (r * (np.eye(len(a), dtype=dtype) - np.outer(a, a) / dtype(len(a)))) @ W.T
+            if layer.activation == "layer_norm":
+                step = step - step.mean(axis=0)
         elif layer.activation in ROWWISE:
             s = activate(Plain(None, None, "softmax"), h.astype(EXTENDED) + 0j).real.astype(dtype)
             a = activate(layer, h.astype(EXTENDED) + 0j).real.astype(dtype)

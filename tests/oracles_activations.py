@@ -247,11 +247,13 @@ def errors(got, expected):
 
 
 def rowwise_reference(name, h, epsilon=0.0):
-    """softmax, log_softmax or rms_norm of a row in the textbook form, as a list of mpf."""
+    """softmax, log_softmax, rms_norm or layer_norm of a row in the textbook form, as a list of mpf."""
     logarithmic = name == "log_softmax"
     with mp.workdps(800):
         h = [mpf(float(x)) for x in h]
-        if name == "rms_norm":
+        if name in ("rms_norm", "layer_norm"):
+            mean = mp.fsum(h) / len(h) if name == "layer_norm" else 0
+            h = [x - mean for x in h]
             root = mp.sqrt(mp.fsum(x * x for x in h) / len(h) + mpf(float(epsilon)))
             return [x / root for x in h]
         terms = [mp.exp(x) for x in h]

@@ -95,6 +95,9 @@ def test_g3_normwise(name, dtype, simd):
     no bound and NumPy misses the figures as well: there the median over the points counts. Two
     programs that round differently differ at one point by chance, so that twice NumPy's error is
     asked of the median over all points, and four times that of nine in ten.
+
+    Layer normalisation of two units gives 1 and -1 whatever they are: there is no figure for the little that is
+    left of J.
     """
     worst, excess = 0, []
     for widths in SHALLOW + ([] if name in EXPLOSIVE else DEEP):
@@ -103,7 +106,7 @@ def test_g3_normwise(name, dtype, simd):
             for order in orders(len(case.layers)):
                 error = normwise(build(case.layers, simd, order).jacobian(case.x), case.J)
                 excess.append(excess_over_numpy(error, case))
-                if widths in SHALLOW and widths != (1, 1):
+                if widths in SHALLOW and widths != (1, 1) and not (name == "layer_norm" and 2 in widths):
                     worst = max(worst, error.max() if gain == 1 else np.median(error))
     assert worst <= NORMWISE[dtype]
     assert np.median(np.concatenate(excess)) <= 1

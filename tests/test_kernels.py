@@ -138,7 +138,7 @@ def dense(kind, s):
 
 
 # Codes of kernels/api.pxd, and how many units of the row are carried past the activation.
-DENSE = {"softmax": 2, "log_softmax": 3, "rms_norm": 4}
+DENSE = {"softmax": 2, "log_softmax": 3, "rms_norm": 4, "layer_norm": 5}
 dense_kinds = pytest.mark.parametrize("kind", DENSE)
 carried = pytest.mark.parametrize("n_carried", [0, 3])
 EPSILON = 0.125
@@ -146,20 +146,23 @@ EPSILON = 0.125
 
 def vectors_d(kind, n, dtype):
     """What the activation leaves for its derivative."""
-    if kind != "rms_norm":
+    if kind not in ("rms_norm", "layer_norm"):
         yield from vectors_s(n, dtype)
         return
     h = 2 * random_array(n, dtype, 3)
+    if kind == "layer_norm":
+        h -= h.mean()
     yield h
-    h[n // 2] += dtype.type(1e3)  # 1 − z²/n is small there
-    yield h
+    if kind == "rms_norm":
+        h[n // 2] += dtype.type(1e3)  # 1 − z²/n is small there
+        yield h
     yield h * np.finfo(dtype).tiny ** dtype.type(0.75)
     yield np.zeros(n, dtype)
 
 
 def dense_with_carried(kind, d, n_carried):
     """The derivative over all units, and the magnitudes of its terms."""
-    if kind != "rms_norm":
+    if kind not in ("rms_norm", "layer_norm"):
         parts = dense(kind, d)
     else:
         n, h = len(d), d.astype(np.longdouble)
@@ -169,6 +172,8 @@ def dense_with_carried(kind, d, n_carried):
         diagonal = (np.array([np.delete(z, i) @ np.delete(z, i) for i in range(n)]) / n + r * r * EPSILON)
         D = r * (np.diag(diagonal) - np.outer(z, z) / n * (1 - np.eye(n)))
         parts = D, np.abs(D) + r * np.eye(n) * (np.arange(n) != np.argmax(np.abs(h)))
+        if kind == "layer_norm":
+            parts = D - D.mean(axis=0), 2 * parts[1] + r / n + np.abs(parts[1]).mean(axis=0) + r * np.eye(n)
     eye = np.eye(n_carried)
     return [np.block([[part, np.zeros((len(part), n_carried))], [np.zeros((n_carried, len(part))), eye]])
             for part in parts]

@@ -17,7 +17,7 @@ LAYERS = (
     ("_version", "data"),
     ("kernels",),
     ("_blas", "_handle", "_custom"),
-    ("activations", "planning", "_arguments", "_replacing", "_workers"),
+    ("activations", "planning", "skips", "_arguments", "_replacing", "_workers"),
     ("_engine_blas",),
     ("_tiles",),
     ("cython_api",),

@@ -185,10 +185,10 @@ def test_exported(case, dtype, tmp_path):
     ("batch normalisation", "relu elu"),
     ("activation behind", "relu tanh"),
     ("residual of one layer", "identity identity"),
-    ("layer normalisation", "rms_norm tanh identity"),
-    ("normalised before", "rms_norm elu identity rms_norm tanh rms_norm identity"),
-    ("normalised last", "tanh rms_norm tanh rms_norm"),
-    ("activated before", "elu tanh identity identity"),
+    ("layer normalisation", "layer_norm tanh identity"),
+    ("normalised before", "identity layer_norm elu identity rms_norm tanh layer_norm identity"),
+    ("normalised last", "tanh rms_norm tanh layer_norm"),
+    ("activated before", "identity elu tanh identity identity"),
 ])
 def test_merged_into_as_few_layers_as_there_are_activations(case, activations):
     assert [layer.activation for layer in fj.Network(CASES[case]).layers] == activations.split()

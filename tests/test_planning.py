@@ -90,8 +90,9 @@ def costs_of_steps(plan, cost, batch, activity=None):
     return total
 
 
-def costs_of_tree(n, tree, cost, batch, activity):
+def costs_of_tree(n, tree, cost, batch, activity, sizes=None):
     """Costs of all ways to compute a bracketing, as pairs (whether the block is held transposed, cost)."""
+    sizes = sizes or [n_out * n_in for n_in, n_out in itertools.pairwise(n)]
     i, j = block(tree)
     if i == j:
         cost_of_forming = cost.element * n[i] * n[i - 1]
@@ -100,7 +101,7 @@ def costs_of_tree(n, tree, cost, batch, activity):
     s = block(right)[1]
     call = 0.0 if batch else cost.call
     ways = []
-    lefts, rights = (costs_of_tree(n, part, cost, batch, activity) for part in tree)
+    lefts, rights = (costs_of_tree(n, part, cost, batch, activity, sizes) for part in tree)
     separate = cost.separate if batch else cost.stacked
     product = separate * n[j] * terms(n, activity, s, 3) * n[i - 1] + cost.call
     for (left_transposed, of_left), (right_transposed, of_right) in itertools.product(lefts, rights):
@@ -110,18 +111,20 @@ def costs_of_tree(n, tree, cost, batch, activity):
         if left_transposed:
             ways.append((True, of_left + of_right + product))
     if isinstance(right, int):
-        step = n[j] * (cost.element * n[s] + cost.stacked * terms(n, activity, s, n[j]) * n[i - 1]) + call
+        stacked = cost.stacked * sizes[i - 1] * terms(n, activity, s, n[j]) / n[s]
+        step = n[j] * (cost.element * n[s] + stacked) + call
         ways += [(False, of_left + step) for transposed, of_left in lefts if not transposed]
     if isinstance(left, int):
-        step = n[i - 1] * n[j] * (cost.element + cost.stacked * terms(n, activity, s, n[i - 1])) + call
+        stacked = cost.stacked * sizes[j - 1] * terms(n, activity, s, n[i - 1]) / n[s]
+        step = n[i - 1] * (cost.element * n[j] + stacked) + call
         ways += [(True, of_right + step) for transposed, of_right in rights if transposed]
     # Of equal ways only the cheapest of each orientation matters further up.
     return [(t, min(c for transposed, c in ways if transposed is t)) for t in {t for t, _ in ways}]
 
 
-def cheapest(n, tree, cost, batch, activity=None):
+def cheapest(n, tree, cost, batch, activity=None, sizes=None):
     turned = cost.element * n[0] * n[-1]
-    return min(c + turned * transposed for transposed, c in costs_of_tree(n, tree, cost, batch, activity))
+    return min(c + turned * transposed for transposed, c in costs_of_tree(n, tree, cost, batch, activity, sizes))
 
 
 def test_number_of_bracketings():
@@ -143,6 +146,20 @@ def test_lowest_cost(n_and_activity, batch):
     plan = planning.make_plan(n, batch=batch, activity=activity)
     lowest = min(cheapest(n, tree, cost, batch, activity) for tree in bracketings(1, len(n) - 1))
     assert costs_of_steps(plan, cost, batch, activity) == pytest.approx(lowest, rel=1e-12)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(1, 300), min_size=2, max_size=7), st.booleans(), st.data())
+def test_fewest_multiply_adds_where_units_are_carried(n, batch, data):
+    """A sweep multiplies a part of such a weight; where blocks meet, it is a matrix like any other."""
+    sizes = [data.draw(st.integers(0, n_out * n_in)) for n_in, n_out in itertools.pairwise(n)]
+    plan = planning.make_plan(n, batch=batch, sizes=sizes, cost_model=planning.MULTIPLY_ADDS)
+    lowest = min(cheapest(n, tree, planning.MULTIPLY_ADDS, batch, sizes=sizes) for tree in bracketings(1, len(n) - 1))
+    assert plan.multiply_adds == pytest.approx(lowest, rel=1e-12)
+    assert plan.multiply_adds <= min(plan.multiply_adds_forward, plan.multiply_adds_reverse)
+    for order in ("forward", "reverse"):
+        sweep = planning.make_plan(n, batch=batch, sizes=sizes, order=order)
+        assert sweep.multiply_adds == getattr(plan, f"multiply_adds_{order}")
 
 
 @given(st.lists(st.integers(1, 40), min_size=3, max_size=6), st.booleans(), st.data())

@@ -160,4 +160,4 @@ TEXTBOOK = {
 # f(h) = h g(h) with g and h g' of opposite sign somewhere: f' = g + h g' has roots, so its error
 # is relative to |g| + |h g'|.
 GATED = {"hard_swish", "silu", "mish", "gelu", "speculator"}
-ROWWISE = {"softmax", "log_softmax", "rms_norm"}
+ROWWISE = {"softmax", "log_softmax", "rms_norm", "layer_norm"}

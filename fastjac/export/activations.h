@@ -493,15 +493,36 @@ static double FJ_NAME(rms_scale)(const FJ_REAL *h, double epsilon, int m)
     return ldexp(1, exponent - 1);
 }
 
+/* a = d / sqrt(mean(d^2) + epsilon). */
+static void FJ_NAME(normalise)(int n, double epsilon, const FJ_REAL *d, FJ_REAL *a)
+{
+    const double scale = FJ_NAME(rms_scale)(d, epsilon, FJ_NAME(largest_magnitude)(n, d));
+    const double root = FJ_NAME(root_mean_square)(n, d, epsilon, scale);
+    for (int i = 0; i < n; i++) {
+        a[i] = (FJ_REAL)(d[i] / scale / root);
+    }
+}
+
 /* a = a / sqrt(mean(a^2) + epsilon); d keeps what a was. */
 static void FJ_NAME(rms_norm)(int n, double epsilon, FJ_REAL *a, FJ_REAL *d)
 {
-    const double scale = FJ_NAME(rms_scale)(a, epsilon, FJ_NAME(largest_magnitude)(n, a));
-    const double root = FJ_NAME(root_mean_square)(n, a, epsilon, scale);
+    memcpy(d, a, (size_t)n * sizeof *d);
+    FJ_NAME(normalise)(n, epsilon, d, a);
+}
+
+/* a = (a - mean(a)) / sqrt(var(a) + epsilon); d keeps a - mean(a). */
+static void FJ_NAME(layer_norm)(int n, double epsilon, FJ_REAL *a, FJ_REAL *d)
+{
+    double total = 0, lost = 0;
     for (int i = 0; i < n; i++) {
-        d[i] = a[i];
-        a[i] = (FJ_REAL)(a[i] / scale / root);
+        const double x = a[i], partial = total + x;
+        lost += FJ_WIDE(sum_error)(total, x, partial);
+        total = partial;
     }
+    for (int i = 0; i < n; i++) {
+        d[i] = (FJ_REAL)(a[i] - (total + lost) / n);
+    }
+    FJ_NAME(normalise)(n, epsilon, d, a);
 }
 
 /* The sum of s_i (r_i - r_m) over i != m; NaN if s is, even where there is no other i.
@@ -683,5 +704,37 @@ static void FJ_NAME(form_rms_norm)(int n_rows, int ld, const FJ_REAL *restrict W
     }
     for (ptrdiff_t j = 0; j < ld; j++) {
         others[j] = r * ((FJ_REAL)rest * Wt[m * ld + j] - z_m * others[j]);
+    }
+}
+
+/* R = R (r I - r 1 1^T / n - r z z^T / n), row by row; for both sweeps, as the matrix is symmetric. */
+static void FJ_NAME(apply_layer_norm)(int n_rows, int n, int ld, const FJ_REAL *d, double epsilon, FJ_REAL *R)
+{
+    FJ_NAME(apply_rms_norm)(n_rows, n, ld, d, epsilon, R);
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        FJ_REAL *const row = R + i * ld;
+        FJ_REAL total = 0;
+        for (int j = 0; j < n; j++) {
+            total += row[j];
+        }
+        for (int j = 0; j < n; j++) {
+            row[j] -= total / (FJ_REAL)n;
+        }
+    }
+}
+
+/* out = (r I - r 1 1^T / n - r z z^T / n) Wt. */
+static void FJ_NAME(form_layer_norm)(int n_rows, int ld, const FJ_REAL *restrict Wt, const FJ_REAL *d, double epsilon,
+                                     FJ_REAL *restrict out)
+{
+    FJ_NAME(form_rms_norm)(n_rows, ld, Wt, d, epsilon, out);
+    for (ptrdiff_t j = 0; j < ld; j++) {
+        FJ_REAL total = 0;
+        for (ptrdiff_t i = 0; i < n_rows; i++) {
+            total += out[i * ld + j];
+        }
+        for (ptrdiff_t i = 0; i < n_rows; i++) {
+            out[i * ld + j] -= total / (FJ_REAL)n_rows;
+        }
     }
 }

@@ -11,6 +11,7 @@ and for the whole network
 
     activations              names, text of shape (L,)
     n_carried                units at the end of each layer that have no activation, shape (L,); optional
+    skips                    1 where diagonals at the end of W carry units on, else 0, shape (L,); optional
     center                   what is subtracted from the inputs, shape (n_in,); optional
 
 Every other array must be text (one, or a row of them) and is a note: by custom `description`,
@@ -30,7 +31,7 @@ from fastjac.parts import Affine
 from fastjac.saving import fault_in_notes
 
 RESERVED = re.compile(
-    r"(?P<array>[Wb])(?P<k>[1-9]\d*)|activation(?P<layer>[1-9]\d*)\.\w+|activations|n_carried|center",
+    r"(?P<array>[Wb])(?P<k>[1-9]\d*)|activation(?P<layer>[1-9]\d*)\.\w+|activations|n_carried|skips|center",
     re.ASCII,
 )
 
@@ -73,7 +74,9 @@ def from_npz(path, *, dtype=None):
         }
         try:
             n_carried = int(arrays["n_carried"][k - 1]) if "n_carried" in arrays else 0
-            layers.append(Layer(arrays[f"W{k}"], arrays.get(f"b{k}"), name, n_carried=n_carried, **parameters))
+            skips = bool(arrays["skips"][k - 1]) if "skips" in arrays else False
+            layers.append(Layer(
+                arrays[f"W{k}"], arrays.get(f"b{k}"), name, n_carried=n_carried, skips=skips, **parameters))
         except (ValueError, TypeError) as error:
             raise ModelFormatError(f"{path}: layer {k} of {n_layers}: {error}") from error
     try:
@@ -131,6 +134,8 @@ def save_npz(net, path, /, **notes):
     arrays["activations"] = np.array([layer.activation for layer in net.layers])
     if any(layer.n_carried for layer in net.layers):
         arrays["n_carried"] = np.array([layer.n_carried for layer in net.layers])
+    if any(layer.skips for layer in net.layers):
+        arrays["skips"] = np.array([layer.skips for layer in net.layers], int)
     if net.center is not None:
         arrays["center"] = np.ascontiguousarray(net.center)
     for name, note in notes.items():
@@ -185,11 +190,12 @@ def _check_names(path, arrays):
             raise ModelFormatError(f"{path}: expected {n_layers} layers as in 'activations', got {key!r}")
         if known["array"] == "b":
             _check_shape(path, arrays, key, f"({arrays[f'W{k}'].shape[1]},)")
-    for key, n in (("n_carried", n_layers), ("center", arrays["W1"].shape[0])):
+    for key, n in (("n_carried", n_layers), ("skips", n_layers), ("center", arrays["W1"].shape[0])):
         if key in arrays:
             _check_shape(path, arrays, key, f"({n},)")
-    if "n_carried" in arrays and arrays["n_carried"].dtype.kind not in "iu":
-        raise ModelFormatError(f"{path}: expected 'n_carried' as integers, got {arrays['n_carried'].dtype}")
+    for key in ("n_carried", "skips"):
+        if key in arrays and arrays[key].dtype.kind not in "iu":
+            raise ModelFormatError(f"{path}: expected {key!r} as integers, got {arrays[key].dtype}")
     fault = fault_in_notes(arrays, arrays["W1"].shape[0], arrays[f"W{n_layers}"].shape[1])
     if fault:
         raise ModelFormatError(f"{path}: {fault}")

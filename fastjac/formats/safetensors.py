@@ -163,8 +163,8 @@ def _layer(where, entry, arrays):
             return Affine(center=_numbers(where, center, arrays))
         if kind != "dense":
             fail(where, "the kind 'dense' or 'affine'", f"{kind!r:.40}")
-        _, W, activation, b, n_carried, parameters = take(
-            where, entry, ("kind", "W", "activation"), ("b", "n_carried", "parameters"))
+        _, W, activation, b, n_carried, skips, parameters = take(
+            where, entry, ("kind", "W", "activation"), ("b", "n_carried", "skips", "parameters"))
         known = activations.find(activation).parameters
         parameters = {} if parameters is None else as_object(where, parameters, "parameters")
         for name in parameters:
@@ -173,7 +173,7 @@ def _layer(where, entry, arrays):
         parameters = {name: _numbers(where, value, arrays) for name, value in parameters.items()}
         return Layer(
             _numbers(where, W, arrays), None if b is None else _numbers(where, b, arrays), activation,
-            n_carried=0 if n_carried is None else n_carried, **parameters)
+            n_carried=0 if n_carried is None else n_carried, skips=False if skips is None else skips, **parameters)
     except ModelFormatError:
         raise
     except (TypeError, ValueError) as error:

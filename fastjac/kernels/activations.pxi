@@ -68,4 +68,5 @@ cdef tuple fill_activations(kernels_t* table):
     add(table, names, "softmax", softmax[float], softmax[double])
     add(table, names, "log_softmax", log_softmax[float], log_softmax[double])
     add(table, names, "rms_norm", rms_norm[float], rms_norm[double])
+    add(table, names, "layer_norm", layer_norm[float], layer_norm[double])
     return tuple(names)

@@ -12,13 +12,20 @@ cdef enum engine_kind:
 
 # How the derivative of a layer's activation acts on a block.
 cdef enum derivative_kind:
-    UNIT, DIAGONAL, SOFTMAX, LOG_SOFTMAX, RMS_NORM
+    UNIT, DIAGONAL, SOFTMAX, LOG_SOFTMAX, RMS_NORM, LAYER_NORM
 
 cdef enum step_kind:
     FORM, REVERSE, FORWARD, MEET, TRANSPOSE
 
 # An activation of a user: a ← f(a) and d ← f'(a) in place, for n units with parameters as below.
 ctypedef void (*custom_t)(void* context, bint is_f64, Py_ssize_t n, void* a, void* d, const void* p) noexcept nogil
+
+# Of a weight: n numbers on a diagonal from (source, target) on; fastjac.skips finds them.
+ctypedef struct skip_t:
+    Py_ssize_t n
+    Py_ssize_t source
+    Py_ssize_t target
+    const void* factors
 
 ctypedef struct layer_t:
     Py_ssize_t n_in
@@ -33,8 +40,12 @@ ctypedef struct layer_t:
     derivative_kind derivative
     const void* W             # (n_in, n_out), rows as long as those of blocks
     const void* Wt            # (n_out, n_in), the same
-    const void* W_panels      # the same two for the engine `packed`
+    Py_ssize_t dense_in       # what the engine `packed` multiplies: the upper left corner of W, in panels, and
+    Py_ssize_t dense_out      # of its transpose; the rest of W is zero but for the skips
+    const void* W_panels
     const void* Wt_panels
+    Py_ssize_t n_skips
+    const skip_t* skips
     const void* b             # (ld,)
     const void* p             # (n_parameters, n_out)
     Py_ssize_t d_offset       # elements before d in the workspace, for one point

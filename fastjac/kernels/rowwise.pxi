@@ -1,5 +1,5 @@
-# softmax, log_softmax and rms_norm, in which every unit depends on the whole row. The first two leave
-# s = softmax(h) in d, the third leaves h; dense.pxi applies the derivative.
+# softmax, log_softmax, rms_norm and layer_norm, in which every unit depends on the whole row. The first two
+# leave s = softmax(h) in d, the third h, the fourth h − mean(h); dense.pxi applies the derivative.
 
 
 cdef inline double exponentials(const real* h, Py_ssize_t n, Py_ssize_t m, real* d) noexcept nogil:
@@ -48,8 +48,23 @@ cdef void log_softmax(const real* h, const real* p, Py_ssize_t n, real* a, real*
 cdef void rms_norm(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
     """h / √(mean(h²) + ε)."""
     cdef Py_ssize_t i
-    cdef double epsilon = p[0], scale = rms_scale(h[largest_magnitude(h, n)], epsilon)
-    cdef double root = root_mean_square(h, n, epsilon, scale)
     for i in range(n):
         d[i] = h[i]
-        a[i] = <real>(h[i] / scale / root)
+    normalise(d, p[0], n, a)
+
+
+cdef void layer_norm(const real* h, const real* p, Py_ssize_t n, real* a, real* d) noexcept nogil:
+    """(h − mean(h)) / √(var(h) + ε)."""
+    cdef Py_ssize_t i
+    cdef double mean = careful_sum(False, h, 1, n) / n
+    for i in range(n):
+        d[i] = <real>(h[i] - mean)
+    normalise(d, p[0], n, a)
+
+
+cdef inline void normalise(const real* d, double epsilon, Py_ssize_t n, real* a) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double factor = rms_factor(d[largest_magnitude(d, n)], epsilon)
+    cdef double root = root_mean_square(d, n, epsilon, factor)
+    for i in range(n):
+        a[i] = <real>(d[i] * factor / root)

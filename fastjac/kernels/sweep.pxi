@@ -4,8 +4,43 @@
 # will take arrives scaled already (step.scale), so that each element is touched once.
 
 from fastjac.kernels.api cimport (
-    DIAGONAL, FORM, FORWARD, MEET, REVERSE, UNIT, layer_t, network_t, plan_t, step_t,
+    DIAGONAL, FORM, FORWARD, MEET, REVERSE, UNIT, layer_t, network_t, plan_t, skip_t, step_t,
 )
+
+
+# Of a weight that carries units on, the corner alone is multiplied; what else it gives is added behind that.
+
+
+cdef inline void add_skips(const layer_t* layer, bint forward, Py_ssize_t n_rows, const real* A, Py_ssize_t lda,
+                           const real* init, const real* scale, Py_ssize_t scale_ld, Py_ssize_t rows_per_point,
+                           real* C, Py_ssize_t ldc) noexcept nogil:
+    """Add to C = (init + A @ W) * scale, or A @ Wᵀ, what the product by the corner leaves out."""
+    cdef Py_ssize_t i, j, s, target
+    cdef Py_ssize_t dense = layer.dense_out if forward else layer.dense_in
+    cdef Py_ssize_t n_cols = layer.n_out if forward else layer.n_in
+    cdef const skip_t* skip
+    cdef const real* a
+    cdef const real* factors
+    cdef const real* by
+    cdef real* c
+    if layer.dense_in == 0:
+        dense = 0
+    for i in range(n_rows):
+        c = C + i * ldc
+        for j in range(dense, n_cols):
+            c[j] = init[j] if init != NULL else 0
+        for s in range(layer.n_skips):
+            skip = layer.skips + s
+            target = skip.target if forward else skip.source
+            a = A + i * lda + (skip.source if forward else skip.target)
+            factors = <const real*>skip.factors
+            if scale == NULL:
+                for j in range(skip.n):
+                    c[target + j] += a[j] * factors[j]
+            else:
+                by = scale + i // rows_per_point * scale_ld + target
+                for j in range(skip.n):
+                    c[target + j] += a[j] * factors[j] * by[j]
 
 
 # ---------------------------------------------------------------- the value pass
@@ -58,15 +93,19 @@ cdef void packed_value(const network_t* net, Py_ssize_t n_points, const real* x,
     for k in range(net.n_layers):
         layer = net.layers + k
         next_a = buffer_of(net, k % 2, n_points, workspace)
-        if n_points == 1 and k > 0 and (layer - 1).vanishes and n_vectors_of(layer.n_out, x) > 1:
+        if layer.dense_in == 0:
+            pass
+        elif n_points == 1 and k > 0 and (layer - 1).vanishes and n_vectors_of(layer.dense_out, x) > 1:
             # Zeros of relu: half of the weights need not be read. (In a panel of one vector the place
             # of a term decides to which chain it belongs: there, all of them count.)
-            n_active = list_nonzero(a, layer.n_in, index)
-            product(1, n_active, layer.n_out, index, True, a, lda, 1, <const real*>layer.W_panels, 0,
-                    <const real*>layer.b, <const real*>NULL, 0, 1, next_a, layer.ld, layer.n_in)
+            n_active = list_nonzero(a, layer.dense_in, index)
+            product(1, n_active, layer.dense_out, index, True, a, lda, 1, <const real*>layer.W_panels, 0,
+                    <const real*>layer.b, <const real*>NULL, 0, 1, next_a, layer.ld, layer.dense_in)
         else:
-            product(n_points, layer.n_in, layer.n_out, NULL, False, a, lda, 1, <const real*>layer.W_panels, 0,
-                    <const real*>layer.b, <const real*>NULL, 0, 1, next_a, layer.ld, layer.n_in)
+            product(n_points, layer.dense_in, layer.dense_out, NULL, False, a, lda, 1, <const real*>layer.W_panels, 0,
+                    <const real*>layer.b, <const real*>NULL, 0, 1, next_a, layer.ld, layer.dense_in)
+        if layer.n_skips:
+            add_skips(layer, True, n_points, a, lda, <const real*>layer.b, <const real*>NULL, 0, 1, next_a, layer.ld)
         activate_rows(layer, n_points, next_a, derivative_of(layer, n_points, workspace))
         a, lda = next_a, layer.ld
     # A sum that lost terms of zero may be −0 instead of 0.
@@ -99,29 +138,37 @@ cdef inline const real* scale_of(const layer_t* layer, Py_ssize_t n_points, real
     return derivative_of(layer, n_points, workspace)
 
 
-cdef inline void constant_product(const network_t* net, const layer_t* sparse, const real* panels,
-                                  Py_ssize_t n_inner, Py_ssize_t n_cols, Py_ssize_t n_points,
-                                  Py_ssize_t n_rows, const real* A, Py_ssize_t lda, const real* scale,
-                                  Py_ssize_t scale_ld, real* workspace, real* out,
+cdef inline void constant_product(const network_t* net, const layer_t* layer, bint forward, const layer_t* sparse,
+                                  Py_ssize_t n_points, Py_ssize_t n_rows, const real* A, Py_ssize_t lda,
+                                  const layer_t* scaled_by, real* workspace, real* out,
                                   Py_ssize_t ldc) noexcept nogil:
-    """out = (A @ panels) * scale for the blocks of all points.
+    """out = A @ W, or A @ Wᵀ, for the blocks of all points, columns scaled by the derivative of `scaled_by`.
 
     `sparse`, or NULL, is the layer whose derivative has scaled the columns of A: where it is exactly
     zero, the sum over k leaves the unit out.
     """
     cdef Py_ssize_t point, n_active
+    cdef Py_ssize_t n_inner = layer.dense_in if forward else layer.dense_out
+    cdef Py_ssize_t n_cols = layer.dense_out if forward else layer.dense_in
+    cdef const real* panels = <const real*>(layer.W_panels if forward else layer.Wt_panels)
+    cdef const real* scale = scale_of(scaled_by, n_points, workspace)
+    cdef Py_ssize_t scale_ld = scaled_by.ld if scaled_by != NULL else 0
     cdef const real* d
     cdef int* index = <int*>buffer_of(net, 2, n_points, workspace)
-    if sparse == NULL:
+    if n_inner == 0:
+        pass
+    elif sparse == NULL:
         product(n_points * n_rows, n_inner, n_cols, NULL, False, A, lda, 1, panels, 0, <const real*>NULL,
                 scale, scale_ld, n_rows, out, ldc, n_inner)
-        return
-    d = derivative_of(sparse, n_points, workspace)
-    for point in range(n_points):
-        n_active = list_nonzero(d + point * sparse.ld, n_inner, index)
-        product(n_rows, n_active, n_cols, index, False, A + point * n_rows * lda, lda, 1, panels, 0,
-                <const real*>NULL, scale + point * scale_ld if scale != NULL else NULL, scale_ld, n_rows,
-                out + point * n_rows * ldc, ldc, n_inner)
+    else:
+        d = derivative_of(sparse, n_points, workspace)
+        for point in range(n_points):
+            n_active = list_nonzero(d + point * sparse.ld, n_inner, index)
+            product(n_rows, n_active, n_cols, index, False, A + point * n_rows * lda, lda, 1, panels, 0,
+                    <const real*>NULL, scale + point * scale_ld if scale != NULL else NULL, scale_ld, n_rows,
+                    out + point * n_rows * ldc, ldc, n_inner)
+    if layer.n_skips:
+        add_skips(layer, forward, n_points * n_rows, A, lda, <const real*>NULL, scale, scale_ld, n_rows, out, ldc)
 
 
 # ---------------------------------------------------------------- steps
@@ -208,14 +255,11 @@ cdef void packed_jacobian(const network_t* net, const plan_t* plan, Py_ssize_t n
         if step.kind == FORM:
             form_block(layer, scaled_by, step, n_points, workspace, out, ld)
         elif step.kind == REVERSE:
-            constant_product(net, sparse, <const real*>layer.Wt_panels, step.n_inner, n_cols, n_points,
-                             step.n_rows, workspace + step.left * n_points, padded(step.n_inner, J),
-                             scale_of(scaled_by, n_points, workspace),
-                             scaled_by.ld if scaled_by != NULL else 0, workspace, out, ld)
+            constant_product(net, layer, False, sparse, n_points, step.n_rows, workspace + step.left * n_points,
+                             padded(step.n_inner, J), scaled_by, workspace, out, ld)
         elif step.kind == FORWARD:
-            constant_product(net, sparse, <const real*>layer.W_panels, step.n_inner, n_cols, n_points,
-                             step.n_rows, workspace + step.right * n_points, padded(step.n_inner, J),
-                             scale_of(layer, n_points, workspace), layer.ld, workspace, out, ld)
+            constant_product(net, layer, True, sparse, n_points, step.n_rows, workspace + step.right * n_points,
+                             padded(step.n_inner, J), layer, workspace, out, ld)
             apply_dense_of(layer, n_points, step.n_rows, True, derivative_of(layer, n_points, workspace), ld, out)
         elif step.kind == MEET:
             meet_blocks(net, sparse, step, scaled_by, n_points, workspace + step.left * n_points,
@@ -246,8 +290,7 @@ cdef void packed_push(const network_t* net, Py_ssize_t n_points, const real* v,
         layer = net.layers + k
         out = u if k == net.n_layers - 1 else buffer_of(net, k % 2, n_points, workspace)
         ld = layer.n_out if k == net.n_layers - 1 else layer.ld
-        product(n_points, layer.n_in, layer.n_out, NULL, False, T, lda, 1, <const real*>layer.W_panels, 0,
-                <const real*>NULL, scale_of(layer, n_points, workspace), layer.ld, 1, out, ld, layer.n_in)
+        constant_product(net, layer, True, NULL, n_points, 1, T, lda, layer, workspace, out, ld)
         apply_dense_of(layer, n_points, 1, True, derivative_of(layer, n_points, workspace), ld, out)
         T, lda = out, ld
 
@@ -272,8 +315,7 @@ cdef void packed_pull(const network_t* net, Py_ssize_t n_points, const real* w,
         before = layer - 1 if k > 0 else NULL
         out = g if k == 0 else buffer_of(net, k % 2, n_points, workspace)
         ld = layer.n_in if k == 0 else before.ld
-        product(n_points, layer.n_out, layer.n_in, NULL, False, R, layer.ld, 1, <const real*>layer.Wt_panels, 0,
-                <const real*>NULL, scale_of(before, n_points, workspace), ld, 1, out, ld, layer.n_out)
+        constant_product(net, layer, False, NULL, n_points, 1, R, layer.ld, before, workspace, out, ld)
         if k > 0:
             apply_dense_of(before, n_points, 1, False, derivative_of(before, n_points, workspace), ld, out)
         R = out
