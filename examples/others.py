@@ -3,6 +3,14 @@
 import importlib.util
 
 import numpy as np
+from scipy.special import expit
+
+# Activations and their derivatives by h, for the code by hand.
+SLOPES = {
+    "tanh": (np.tanh, lambda h, a: 1 - a * a),
+    "exp": (np.exp, lambda h, a: a),
+    "silu": (lambda h: h * expit(h), lambda h, a: a + expit(h) * (1 - a)),
+}
 
 
 class Other:
@@ -24,11 +32,11 @@ class Other:
         return Other(self._value, value_and_columns)
 
 
-def available(net):
-    """The network by other means, {name: Other}, as far as they are installed."""
+def available(net, leave_out=()):
+    """The network by other means, {name: Other}, as far as they are installed and not left out."""
     found = {"NumPy by hand": by_hand(net)}
     for name, module, make in (("JAX, jit", "jax", jax), ("PyTorch", "torch", torch), ("CasADi", "casadi", casadi)):
-        if importlib.util.find_spec(module):
+        if name not in leave_out and importlib.util.find_spec(module):
             found[name] = make(net)
     return found
 
@@ -45,14 +53,17 @@ def finite_differences(net, wrt=None, h=1e-6):
 
 
 def plain(net):
-    """[(W, b, name of the activation), ...]."""
-    return [(layer.W, np.zeros(layer.n_out) if layer.b is None else layer.b, layer.activation) for layer in net.layers]
+    """[(W, b, name of the activation), ...]; what is subtracted from the inputs first goes into the first b."""
+    found = [(layer.W, np.zeros(layer.n_out) if layer.b is None else layer.b, layer.activation) for layer in net.layers]
+    if net.center is not None:
+        W, b, name = found[0]
+        found[0] = W, b - net.center @ W, name
+    return found
 
 
 def by_hand(net):
     """NumPy: the value forwards, and with it the derivative by each input."""
-    slopes = {"tanh": (np.tanh, lambda a: 1 - a * a), "exp": (np.exp, lambda a: a), "identity": (None, None)}
-    layers = [(W, b, *slopes[name]) for W, b, name in plain(net)]
+    layers = [(W, b, *SLOPES.get(name, (None, None))) for W, b, name in plain(net)]
 
     def value(x):
         for W, b, f, _ in layers:
@@ -66,8 +77,8 @@ def by_hand(net):
             x = x @ W + b
             T = W if T is None else T @ W
             if f is not None:
-                x = f(x)
-                T = T * slope(x)[..., None, :]
+                h, x = x, f(x)
+                T = T * slope(h, x)[..., None, :]
         return x, np.swapaxes(T, -1, -2)
 
     return Other(value, value_and_jacobian)
@@ -78,12 +89,12 @@ def jax(net):
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    weights = [(jnp.asarray(W), jnp.asarray(b), name) for W, b, name in plain(net)]
+    functions = {"tanh": jnp.tanh, "exp": jnp.exp, "silu": jax.nn.silu, "identity": lambda h: h}
+    weights = [(jnp.asarray(W), jnp.asarray(b), functions[name]) for W, b, name in plain(net)]
 
     def value(x):
-        for W, b, name in weights:
-            x = x @ W + b
-            x = x if name == "identity" else getattr(jnp, name)(x)
+        for W, b, f in weights:
+            x = f(x @ W + b)
         return x
 
     def twice(x):
@@ -105,12 +116,12 @@ def torch(net):
     import torch
 
     torch.set_num_threads(1)
-    weights = [(torch.tensor(W), torch.tensor(b), name) for W, b, name in plain(net)]
+    functions = {"tanh": torch.tanh, "exp": torch.exp, "silu": torch.nn.functional.silu, "identity": lambda h: h}
+    weights = [(torch.tensor(W), torch.tensor(b), functions[name]) for W, b, name in plain(net)]
 
     def value(x):
-        for W, b, name in weights:
-            x = x @ W + b
-            x = x if name == "identity" else getattr(torch, name)(x)
+        for W, b, f in weights:
+            x = f(x @ W + b)
         return x
 
     def twice(x):

@@ -9,7 +9,6 @@ filter infers it from how the car answers the steering. Every millisecond it pre
 Jacobian with respect to the state, and takes two measurements in.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ import fastjac as fj
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import others
+from command_line import main
 from measuring import medians
 
 Q = np.diag(DISTURBANCE**2 * SAMPLE_TIME)
@@ -144,15 +144,7 @@ def draw(net, path, n_steps=10_000):
     pictures.save(picture, path)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw it")
-    parser.add_argument("--others", action="store_true", help="time other programs as well")
-    arguments = parser.parse_args()
-    net = fj.from_npz(HERE / "ekf.npz")
-    if arguments.picture:
-        draw(net, arguments.picture)
-        return
+def report(net, with_others):
     print(f"{'RMS error':16}{'forwards':>12}{'sideways':>12}{'yaw rate':>12}{'mean NEES':>11}{'in 95 %':>9}")
     for name, model in {"network": net, "physics": Truth()}.items():
         rms, squared = experiment(model)
@@ -162,7 +154,7 @@ def main():
 
     models = {"fastjac": net, "finite differences": others.finite_differences(net)}
     models["NumPy by hand"] = others.by_hand(net)
-    if arguments.others:
+    if with_others:
         models |= others.available(net)
     times, calls = step_times(models), call_times(models)
     print(f"\n{'microseconds':24}{'network':>9}{'predict and update':>20}{'p99':>9}")
@@ -173,4 +165,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, fj.from_npz(HERE / "ekf.npz"), draw, report)

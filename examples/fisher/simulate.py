@@ -9,7 +9,6 @@ covariance of the parameters that the survey will find. A forecast for one unive
 the universe that turns out to be true needs thousands.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -31,6 +30,7 @@ import fastjac as fj
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import others
+from command_line import main
 from measuring import medians
 from training import Box
 
@@ -136,15 +136,7 @@ TRUE = {"color": "#bbbbbb", "linewidth": 4}
 LEARNED = {"color": "#0072b2", "linewidth": 1.4}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw it")
-    parser.add_argument("--others", action="store_true", help="time other programs as well")
-    arguments = parser.parse_args()
-    net = fj.from_npz(HERE / "fisher.npz")
-    if arguments.picture:
-        draw(net, arguments.picture)
-        return
+def report(net, with_others):
     weights = precision()
     J = log_power_jacobian(FIDUCIAL)
     true, learned = fisher_of(J, weights), net.fisher(FIDUCIAL, weights)
@@ -161,7 +153,7 @@ def main():
     print(f"largest error of an entry i, j of the Fisher matrix by the root of i, i times j, j: {worst:.1e}")
 
     print(f"\n{'4,096 universes, milliseconds':32}{'J':>9}{'F':>9}")
-    results = times(net, with_others=arguments.others)
+    results = times(net, with_others=with_others)
     for name, (jacobians, matrices) in results.items():
         ratio = jacobians / results["fastjac"][0]
         print(f"{name:32}{jacobians * 1e3:9.1f}{matrices * 1e3:9.1f}{ratio:7.1f}x")
@@ -169,4 +161,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, fj.from_npz(HERE / "fisher.npz"), draw, report)

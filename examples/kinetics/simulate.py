@@ -9,7 +9,6 @@ each with the sun of its longitude, which mix with their neighbours: the Jacobia
 one call for all parcels.
 """
 
-import argparse
 import importlib.util
 import sys
 from functools import partial
@@ -25,6 +24,7 @@ import fastjac as fj
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import others
+from command_line import main
 from measuring import medians
 
 TOLERANCES = {"rtol": 1e-9, "atol": 1e-6}  # absolute errors of logarithms are relative errors of densities
@@ -253,15 +253,7 @@ def draw(net, path, days=3):
     pictures.save(picture, path)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw it")
-    parser.add_argument("--others", action="store_true", help="time other programs as well")
-    arguments = parser.parse_args()
-    net = fj.from_npz(HERE / "kinetics.npz")
-    if arguments.picture:
-        draw(net, arguments.picture)
-        return
+def report(net, with_others):
     results = compare_parcel(net)
     print_comparison("One parcel, three days, 5 unknowns", results)
     truth = true_solution(3)
@@ -269,7 +261,7 @@ def main():
     print("largest relative error of the densities: " + ", ".join(f"{n} {e:.1e}" for n, e in zip(SPECIES, worst)))
     print_comparison("The same for logarithms of densities per cm³", compare_per_cm3(net, fewest=1, seconds=0))
     print_comparison("Ring of 36 parcels, one day, 180 unknowns", compare_ring(net))
-    if arguments.others:
+    if with_others:
         print("\nOne parcel by Radau, value and Jacobian of the network by")
         times = compare_others(net)
         for name, time in times.items():
@@ -280,4 +272,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, fj.from_npz(HERE / "kinetics.npz"), draw, report)

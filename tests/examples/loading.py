@@ -2,7 +2,11 @@
 
 import importlib.util
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
+import real
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "examples"
 
@@ -19,3 +23,11 @@ def load(example, script):
     finally:
         sys.path[:] = before
     return module
+
+
+@contextmanager
+def fetched_packages():
+    """With the packages of trained networks installed, as far as a search for them can tell."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(real.folder())
+        yield

@@ -101,7 +101,8 @@ def authors_function():
         {name: getattr(np, name) for name in np.__all__},
         length=lambda a: len(a) if np.ndim(a) else 1,
         swish=lambda x: x / (1 + np.exp(-x)),
-        sind=lambda x: np.sin(np.radians(x)), cosd=lambda x: np.cos(np.radians(x)))
+        # Not by np.radians, which refuses the complex numbers of a complex step.
+        sind=lambda x: np.sin(x * (np.pi / 180)), cosd=lambda x: np.cos(x * (np.pi / 180)))
     sandbox = types.ModuleType("aerosandbox")
     vars(sandbox).update(numpy=array, Airfoil=object, KulfanAirfoil=object)
     package = types.ModuleType("neuralfoil")
