@@ -14,7 +14,7 @@ SLOPES = {
 
 
 class Other:
-    """Something that is called like a network: `value(x)` and `value_and_jacobian(x)`."""
+    """Something that is called like a network, at a point or at points in rows."""
 
     def __init__(self, value, value_and_jacobian):
         self._value, self.value_and_jacobian = value, value_and_jacobian
@@ -30,6 +30,15 @@ class Other:
             return y, np.array(J[..., wrt])
 
         return Other(self._value, value_and_columns)
+
+    def of_any_shape(self):
+        """At points (..., n_in)."""
+
+        def value_and_jacobian(x):
+            y, J = self.value_and_jacobian(x.reshape(-1, x.shape[-1]))
+            return y.reshape(*x.shape[:-1], -1), J.reshape(*x.shape[:-1], *J.shape[1:])
+
+        return Other(self._value, value_and_jacobian)
 
 
 def available(net, leave_out=()):

@@ -208,7 +208,7 @@ def report(net, with_others):
     values, laws = {}, {}
     if with_others:
         parts = others.available(net, leave_out=("CasADi",))
-        laws = {name: exact(Aerodynamics(part, weights_folder())) for name, part in parts.items()}
+        laws = {name: exact(Aerodynamics(part.of_any_shape(), weights_folder())) for name, part in parts.items()}
         if importlib.util.find_spec("aerosandbox"):
             values, laws = {"NeuralFoil,": Authors()}, {**laws, "NeuralFoil, by CasADi": Authors().derivative()}
     print(f"\n{'SLSQP':38}{'iterations':>11}{'calls':>7}{'mean CD':>11}{'ms':>9}")
@@ -259,7 +259,8 @@ def draw(net, path):
         place = (k + 0.5) / 8.5 + (-0.02 if side == "upper" else 0.02)
         sensitive.bar(place, 100 * at_start[row], 0.04, color=colour, label=side)
     sensitive.axhline(0, color=pictures.GREY, linewidth=0.8)
-    sensitive.set(title=f"10⁴ CD per 0.01 of a weight, NACA 4412, CL {LIFTS[middle]}", xlabel="where the weight moves the surface most, x")
+    sensitive.set_title(f"10⁴ CD per 0.01 of a weight, NACA 4412, CL {LIFTS[middle]}")
+    sensitive.set_xlabel("where the weight moves the surface most, x")
     sensitive.legend()
     pictures.save(picture, path)
 

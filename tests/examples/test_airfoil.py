@@ -106,7 +106,8 @@ def test_jacobian_of_the_design(simulate):
     design = simulate.Design(simulate.exact(aerodynamics(simulate, "xxsmall")))
     u, h = design.start, 1e-6
     J = design.jacobian(u).copy()
-    expected = np.stack([design.results(u + h * e) - design.results(u - h * e) for e in np.eye(u.size)], axis=-1) / (2 * h)
+    columns = [design.results(u + step) - design.results(u - step) for step in h * np.eye(u.size)]
+    expected = np.stack(columns, axis=-1) / (2 * h)
     assert_allclose(J, expected, rtol=0, atol=1e-7 * abs(expected).max())
 
 
