@@ -63,15 +63,23 @@ def finite_differences(net, wrt=None, h=1e-6):
 
 def plain(net):
     """[(W, b, name of the activation), ...]; what is subtracted from the inputs first goes into the first b."""
-    found = [(layer.W, np.zeros(layer.n_out) if layer.b is None else layer.b, layer.activation) for layer in net.layers]
+    found = []
+    for layer in net.layers:
+        b = np.zeros(layer.n_out) if layer.b is None else layer.b
+        found.append((layer.W.astype(net.dtype), b.astype(net.dtype), layer.activation))
     if net.center is not None:
         W, b, name = found[0]
         found[0] = W, b - net.center @ W, name
     return found
 
 
+def prefers_reverse(net):
+    """Whether J is cheaper from the outputs backwards, for those that do it either forwards or backwards."""
+    return 2 * net.n_out < net.n_in
+
+
 def by_hand(net):
-    """NumPy: the value forwards, and with it the derivative by each input."""
+    """NumPy: the value, then the derivative by each input forwards, or that of each output backwards."""
     layers = [(W, b, *SLOPES.get(name, (None, None))) for W, b, name in plain(net)]
 
     def value(x):
@@ -81,13 +89,20 @@ def by_hand(net):
         return x
 
     def value_and_jacobian(x):
-        T = None
+        factors = []
         for W, b, f, slope in layers:
-            x = x @ W + b
+            h = x @ W + b
+            x = h if f is None else f(h)
+            factors.append((W, None if f is None else slope(h, x)[..., None, :]))
+        if prefers_reverse(net):
+            J = np.eye(net.n_out)
+            for W, d in reversed(factors):
+                J = (J if d is None else J * d) @ W.T
+            return x, J
+        T = None
+        for W, d in factors:
             T = W if T is None else T @ W
-            if f is not None:
-                h, x = x, f(x)
-                T = T * slope(h, x)[..., None, :]
+            T = T if d is None else T * d
         return x, np.swapaxes(T, -1, -2)
 
     return Other(value, value_and_jacobian)
@@ -110,7 +125,7 @@ def jax(net):
         y = value(x)
         return y, y
 
-    point = jax.jacfwd(twice, has_aux=True)
+    point = (jax.jacrev if prefers_reverse(net) else jax.jacfwd)(twice, has_aux=True)
     compiled = {1: jax.jit(point), 2: jax.jit(jax.vmap(point))}
     compiled_value = jax.jit(value)
 
@@ -137,7 +152,7 @@ def torch(net):
         y = value(x)
         return y, y
 
-    point = torch.func.jacfwd(twice, has_aux=True)
+    point = (torch.func.jacrev if prefers_reverse(net) else torch.func.jacfwd)(twice, has_aux=True)
     calls = {1: point, 2: torch.func.vmap(point)}
 
     def plain_value(x):
@@ -145,9 +160,8 @@ def torch(net):
             return value(torch.from_numpy(x)).numpy()
 
     def value_and_jacobian(x):
-        with torch.no_grad():
-            J, y = calls[x.ndim](torch.from_numpy(x))
-        return y.numpy(), J.numpy()
+        J, y = calls[x.ndim](torch.from_numpy(x))
+        return y.detach().numpy(), J.detach().numpy()
 
     return Other(plain_value, value_and_jacobian)
 
