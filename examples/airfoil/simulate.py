@@ -47,13 +47,14 @@ def flights(shape, angles, lifts=LIFTS):
     return p
 
 
+def angle_for(aero, shape, lift):
+    """In degrees, by bisection."""
+    return brentq(lambda angle: aero(flights(shape, [angle], lift))[0, CL] - lift, -10, 15)
+
+
 def polar(aero, shape, lifts):
-    """Results (n, 4) of a shape at these lifts, its angles found by bisection."""
-
-    def excess(angle, lift):
-        return aero(flights(shape, [angle], lift))[0, CL] - lift
-
-    return aero(flights(shape, [brentq(excess, -10, 15, args=(lift,)) for lift in lifts], lifts))
+    """Results (n, 4) of a shape at these lifts."""
+    return aero(flights(shape, [angle_for(aero, shape, lift) for lift in lifts], lifts))
 
 
 # ---------------------------------------------------------------- laws: p -> results, their derivatives by VARIED
@@ -193,17 +194,14 @@ def cases(n, seed=0):
 
 def report(net, with_others):
     aero = Aerodynamics(net, weights_folder())
-    lift = 0.7
-    angle = brentq(lambda a: aero(flights(START, [a], lift))[0, CL] - lift, -10, 15)
-    results, J = aero.value_and_jacobian(flights(START, [angle], lift)[0])
+    angle = angle_for(aero, START, 0.7)
+    results, J = aero.value_and_jacobian(flights(START, [angle], 0.7)[0])
     print(f"NACA 4412 at CL {results[CL]:.2f}: angle {angle:.2f} degrees, CD {results[CD]:.5f}, CM {results[CM]:.4f}")
-    print(f"{'derivative by':28}{'CL':>10}{'10^4 CD':>10}{'CM':>10}")
-    for k, step, unit in ((ANGLE, 1, "1 degree"), (REYNOLDS, 1e5, "1e5"), (REYNOLDS + 1, 1, "1")):
+    print(f"{'derivative, for':28}{'CL':>10}{'10^4 CD':>10}{'CM':>10}")
+    steps = [(ANGLE, 1), (REYNOLDS, 1e5), (REYNOLDS + 1, 1), *((k, 0.01) for k in range(17))]
+    for k, step in steps:
         lift, drag, moment = step * J[[CL, CD, CM], k]
-        print(f"{NAMES[k] + ', per ' + unit:28}{lift:10.4f}{1e4 * drag:10.3f}{moment:10.4f}")
-    for k in range(17):
-        lift, drag, moment = 0.01 * J[[CL, CD, CM], k]
-        print(f"{NAMES[k] + ', per 0.01':28}{lift:10.4f}{1e4 * drag:10.3f}{moment:10.4f}")
+        print(f"{f'{step:g} of {NAMES[k]}':28}{lift:10.4f}{1e4 * drag:10.3f}{moment:10.4f}")
 
     values, laws = {}, {}
     if with_others:
@@ -252,14 +250,13 @@ def draw(net, path):
     moment.annotate("bound", (0.15, LEAST_MOMENT), (0, -11), textcoords="offset points", color=pictures.RED, fontsize=9)
     moment.set(title="Moment", xlabel="CL", ylabel="CM", ylim=(-0.115, -0.06))
 
-    middle = 2
-    at_start = aero.value_and_jacobian(flights(START, 10 * design.start[17:]))[1][middle, CD]
+    J = aero.value_and_jacobian(flights(START, [angle_for(aero, START, 0.7)], 0.7)[0])[1]
     k = np.arange(8)
     for row, side, colour in ((k, "upper", pictures.ORANGE), (8 + k, "lower", pictures.GREEN)):
         place = (k + 0.5) / 8.5 + (-0.02 if side == "upper" else 0.02)
-        sensitive.bar(place, 100 * at_start[row], 0.04, color=colour, label=side)
+        sensitive.bar(place, 100 * J[CD, row], 0.04, color=colour, label=side)
     sensitive.axhline(0, color=pictures.GREY, linewidth=0.8)
-    sensitive.set_title(f"10⁴ CD per 0.01 of a weight, NACA 4412, CL {LIFTS[middle]}")
+    sensitive.set_title("10⁴ CD per 0.01 of a weight, NACA 4412, CL 0.7")
     sensitive.set_xlabel("where the weight moves the surface most, x")
     sensitive.legend()
     pictures.save(picture, path)
