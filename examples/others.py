@@ -170,9 +170,10 @@ def casadi_value(net, x):
     """The network's value as an expression of CasADi's x."""
     import casadi
 
+    functions = {"tanh": casadi.tanh, "exp": casadi.exp, "identity": lambda h: h}
+    functions["silu"] = lambda h: h / (1 + casadi.exp(-h))
     for W, b, name in plain(net):
-        x = casadi.DM(W).T @ x + casadi.DM(b)
-        x = x if name == "identity" else getattr(casadi, name)(x)
+        x = functions[name](casadi.DM(W).T @ x + casadi.DM(b))
     return x
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from aerodynamics import ANGLE, CD, CL, CM, CONFIDENCE, NAMES, REYNOLDS, Aerodynamics, read
+from authors import Authors, AuthorsDerived
 from kulfan import naca, surface
 from scipy.optimize import brentq, minimize
 
@@ -71,44 +72,6 @@ def exact(aero):
 def differences(aero):
     """Forward differences, all points in one call."""
     return others.finite_differences(aero, VARIED).value_and_jacobian
-
-
-class Authors:
-    """p -> (confidence, CL, CD, CM) by the Python code of NeuralFoil, which needs AeroSandbox."""
-
-    n_in = len(NAMES)
-
-    def __call__(self, p):
-        columns = p.reshape(-1, self.n_in).T
-        return np.stack(self.results(columns), axis=-1).reshape(*p.shape[:-1], 4)
-
-    def results(self, columns):
-        """The four results of 23 columns, which may be symbols of CasADi."""
-        import neuralfoil
-
-        shape = {
-            "upper_weights": columns[:8],
-            "lower_weights": columns[8:16],
-            "leading_edge_weight": columns[16],
-            "TE_thickness": columns[17],
-        }
-        flow = [columns[k] for k in range(ANGLE, len(NAMES))]
-        found = neuralfoil.get_aero_from_kulfan_parameters(shape, *flow, model_size=SIZE)
-        return [found[name] for name in ("analysis_confidence", "CL", "CD", "CM")]
-
-    def derivative(self):
-        """The law that CasADi derives from the same code, point by point."""
-        import casadi
-
-        p = casadi.MX.sym("p", self.n_in)
-        y = casadi.vertcat(*self.results(p))
-        function = casadi.Function("function", [p], [y, casadi.jacobian(y, p)])
-
-        def law(p):
-            pairs = [function(each) for each in p]
-            return np.array([y.full()[:, 0] for y, _ in pairs]), np.array([J.full() for _, J in pairs])[..., VARIED]
-
-        return law
 
 
 # ------------------------------------------------------------------------------------------------ the optimisation
@@ -208,7 +171,8 @@ def report(net, with_others):
         parts = others.available(net, leave_out=("CasADi",))
         laws = {name: exact(Aerodynamics(part.of_any_shape(), weights_folder())) for name, part in parts.items()}
         if importlib.util.find_spec("aerosandbox"):
-            values, laws = {"NeuralFoil,": Authors()}, {**laws, "NeuralFoil, by CasADi": Authors().derivative()}
+            values = {"NeuralFoil,": Authors(SIZE)}
+            laws["NeuralFoil, by CasADi"] = exact(AuthorsDerived(SIZE))
     print(f"\n{'SLSQP':38}{'iterations':>11}{'calls':>7}{'mean CD':>11}{'ms':>9}")
     ways = compare(aero, values, laws)
     print(f"{'NACA 4412':56}{polar(aero, START, LIFTS)[:, CD].mean():11.6f}")

@@ -6,8 +6,6 @@ from loading import fetched_packages, load
 from numpy.testing import assert_allclose
 from real import neuralfoil
 
-import fastjac as fj
-
 RESULTS = ("analysis_confidence", "CL", "CD", "CM")
 
 
@@ -113,13 +111,3 @@ def test_jacobian_of_the_design(simulate):
 def test_absent_package_is_named(simulate):
     with pytest.raises(SystemExit, match="expected the package no_such_package.*pip install --no-deps such-name"):
         simulate.packages.folder("no_such_package", "such-name")
-
-
-def test_network_by_hand_subtracts_the_center(simulate):
-    rng = np.random.default_rng(1)
-    net = fj.Network([(rng.normal(size=(3, 4)), rng.normal(size=4), "silu"), (rng.normal(size=(4, 2)), None, "tanh")])
-    net = net.with_input_scaling([1.0, 2.0, 3.0], 2.0)
-    x = rng.normal(size=(5, 3))
-    y, J = simulate.others.by_hand(net).value_and_jacobian(x)
-    assert_allclose(y, net(x), rtol=1e-12)
-    assert_allclose(J, net.jacobian(x), rtol=1e-11)

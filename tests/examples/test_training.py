@@ -60,18 +60,25 @@ def test_residual_network_as_a_chain(training):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the other programs, while they are imported
 @pytest.mark.parametrize("name", ["NumPy by hand", "JAX, jit", "PyTorch", "CasADi", "finite differences"])
-def test_other_means_give_the_same(others, name):
+@pytest.mark.parametrize("n_in", [3, 7])  # forwards, backwards
+def test_other_means_give_the_same(others, name, n_in):
     module = {"JAX, jit": "jax", "PyTorch": "torch", "CasADi": "casadi"}.get(name, "numpy")
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"needs {module}")
     rng = np.random.default_rng(0)
-    layers = [(rng.normal(size=(3, 5)), rng.normal(size=5), "tanh"), (rng.normal(size=(5, 4)), None, "exp")]
-    net = fj.Network([*layers, (rng.normal(size=(4, 2)), None)])
+    layers = [(rng.normal(size=(n_in, 5)), rng.normal(size=5), "tanh"), (rng.normal(size=(5, 4)), None, "exp")]
+    layers += [(rng.normal(size=(4, 3)), rng.normal(size=3), "silu"), (rng.normal(size=(3, 2)), None)]
+    net = fj.Network(layers).with_input_scaling(rng.normal(size=n_in), 2.0)
+    assert others.prefers_reverse(net) == (n_in == 7)
     other = others.finite_differences(net) if name == "finite differences" else others.available(net)[name]
-    for x in (rng.normal(size=3), rng.normal(size=(6, 3)))[: 1 if name == "CasADi" else 2]:
+    for x in (rng.normal(size=n_in), rng.normal(size=(6, n_in)))[: 1 if name == "CasADi" else 2]:
         y, J = net.value_and_jacobian(x)
         assert_allclose(other(x), y, rtol=1e-12)
         found_y, found_J = other.value_and_jacobian(x)
         assert_allclose(found_y, y, rtol=1e-12)
         assert_allclose(found_J, J, atol=1e-4 if name == "finite differences" else 1e-11)
         assert_allclose(other.select([2, 0]).value_and_jacobian(x)[1], found_J[..., [2, 0]])
+        if x.ndim == 2 and name != "finite differences":
+            y, J = other.of_any_shape().value_and_jacobian(x.reshape(2, 3, n_in))
+            assert_allclose(y.reshape(6, 2), found_y, rtol=1e-13)
+            assert_allclose(J.reshape(6, 2, n_in), found_J, rtol=1e-13)
