@@ -38,11 +38,11 @@ def safety_factor(x):
     return 1 + 2.5 * x**2, 5 * x**2 / (1 + 2.5 * x**2)
 
 
-def collision_rate(n, Te):
+def collision_rate(n, T_e):
     """Of electrons with ions of charge 1, per s, and its derivative by T_e, per s per keV."""
-    logarithm = 15.2 - 0.5 * np.log(n / 1e20) + np.log(Te)
-    rate = n * logarithm / (1.09e16 * Te**1.5)
-    return rate, rate * (1 / logarithm - 1.5) / Te
+    logarithm = 15.2 - 0.5 * np.log(n / 1e20) + np.log(T_e)
+    rate = n * logarithm / (1.09e16 * T_e**1.5)
+    return rate, rate * (1 / logarithm - 1.5) / T_e
 
 
 class Core:
@@ -76,36 +76,34 @@ class Core:
     # ------------------------------------------------------------------------------------------------- the fluxes
 
     def inputs(self, T, slope):
-        """Those of QLKNN (n, 10) at faces with temperatures and slopes (n, 2), and of `VARIED` the derivatives.
+        """Those of QLKNN (n, 10) at faces with temperatures and slopes (n, 2).
 
-        (n, 4, 4), by T_i, T_e, and their slopes.
+        And the derivatives (n, 4, 4) of `VARIED` by T_i, T_e, and their slopes.
         """
-        Ti, Te = T.T
-        rate, by_Te = collision_rate(self.n_face[:, 1], Te)
+        T_i, T_e = T.T
+        rate, by_T_e = collision_rate(self.n_face[:, 1], T_e)
         x = self.given.copy()
         x[:, :2] = -R * slope / T
-        x[:, 7] = Ti / Te
-        x[:, 8] = np.log10(Z_EFF * rate * self.bounce / np.sqrt(Te))
+        x[:, 7] = T_i / T_e
+        x[:, 8] = np.log10(Z_EFF * rate * self.bounce / np.sqrt(T_e))
         D = np.zeros((self.n, 4, 4))
         for k in (0, 1):
             D[:, k, k], D[:, k, 2 + k] = R * slope[:, k] / T[:, k] ** 2, -R / T[:, k]
-        D[:, 2, 0], D[:, 2, 1] = 1 / Te, -Ti / Te**2
-        D[:, 3, 1] = (by_Te / rate - 0.5 / Te) / np.log(10)
+        D[:, 2, 0], D[:, 2, 1] = 1 / T_e, -T_i / T_e**2
+        D[:, 3, 1] = (by_T_e / rate - 0.5 / T_e) / np.log(10)
         return x, D
 
     def flux(self, T, slope):
         """Heat fluxes (n, 2) in W/m², and their derivatives (n, 2, 4) by T_i, T_e in keV, and their slopes per m."""
         x, D = self.inputs(T, slope)
         y, J = self.part.value_and_jacobian(x)
-        leading, share = np.maximum(y[:, [0, 2, 4]], 0), y[:, [1, 3]]
-        on = y[:, [0, 2, 4]] > 0
-        F = np.column_stack([leading[:, 0] + share[:, 1] * leading[:, 1],
-                             share[:, 0] * leading[:, 0] + leading[:, 1] + leading[:, 2]])
-        # ... by the five outputs
-        by_y = np.zeros((self.n, 2, 5))
-        by_y[:, 0, 0], by_y[:, 0, 2], by_y[:, 0, 3] = on[:, 0], share[:, 1] * on[:, 1], leading[:, 1]
-        by_y[:, 1, 0], by_y[:, 1, 1] = share[:, 0] * on[:, 0], leading[:, 0]
-        by_y[:, 1, 2], by_y[:, 1, 4] = on[:, 1], on[:, 2]
+        modes, (_, share_e, _, share_i, _) = y[:, [0, 2, 4]], y.T
+        itg, tem, etg = np.maximum(modes, 0).T
+        F = np.column_stack([itg + share_i * tem, share_e * itg + tem + etg])
+        itg_on, tem_on, etg_on = (modes > 0).T
+        none = np.zeros(self.n)
+        ions, electrons = [itg_on, none, share_i * tem_on, tem, none], [share_e * itg_on, itg, tem_on, none, etg_on]
+        by_y = np.moveaxis(np.array([ions, electrons]), -1, 0)
         chi_GB = np.sqrt(ION) * (KEV * T[:, :1]) ** 1.5 / (CHARGE * B) ** 2 / A
         unit = self.turbulent[:, None] * KEV * self.n_face * T * chi_GB / A
         by = unit[:, :, None] * (by_y @ J @ D)
@@ -128,10 +126,10 @@ class Core:
 
         As in pure deuterium: charge over mass is the same for carbon.
         """
-        rate, by_Te = collision_rate(self.n_e, T[:, 1])
+        rate, by_T_e = collision_rate(self.n_e, T[:, 1])
         factor = 2 * ELECTRON / ION * self.content[:, 1]
         gap = T[:, 1] - T[:, 0]
-        return factor * rate * gap, factor[:, None] * np.column_stack([-rate, rate + by_Te * gap])
+        return factor * rate * gap, factor[:, None] * np.column_stack([-rate, rate + by_T_e * gap])
 
     def residual(self, T, before, step, flux, share=1.0):
         """Of a step of backward Euler in s with a share of the heating, (n, 2) in keV; and its derivative by T.
