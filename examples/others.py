@@ -9,6 +9,8 @@ from scipy.special import expit
 SLOPES = {
     "tanh": (np.tanh, lambda h, a: 1 - a * a),
     "exp": (np.exp, lambda h, a: a),
+    "relu": (lambda h: np.maximum(h, 0), lambda h, a: h > 0),
+    "sigmoid": (expit, lambda h, a: a * (1 - a)),
     "silu": (lambda h: h * expit(h), lambda h, a: a + expit(h) * (1 - a)),
 }
 
@@ -113,7 +115,8 @@ def jax(net):
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    functions = {"tanh": jnp.tanh, "exp": jnp.exp, "silu": jax.nn.silu, "identity": lambda h: h}
+    functions = {"tanh": jnp.tanh, "exp": jnp.exp, "relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid,
+                 "silu": jax.nn.silu, "identity": lambda h: h}
     weights = [(jnp.asarray(W), jnp.asarray(b), functions[name]) for W, b, name in plain(net)]
 
     def value(x):
@@ -140,7 +143,8 @@ def torch(net):
     import torch
 
     torch.set_num_threads(1)
-    functions = {"tanh": torch.tanh, "exp": torch.exp, "silu": torch.nn.functional.silu, "identity": lambda h: h}
+    functions = {"tanh": torch.tanh, "exp": torch.exp, "relu": torch.relu, "sigmoid": torch.sigmoid,
+                 "silu": torch.nn.functional.silu, "identity": lambda h: h}
     weights = [(torch.tensor(W), torch.tensor(b), functions[name]) for W, b, name in plain(net)]
 
     def value(x):
