@@ -4,13 +4,16 @@ A few hundred to two thousand parameters, a few thousand points, NumPy and SciPy
 layers are tanh, the last one is linear.
 """
 
+import argparse
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.stats import qmc
 
 import fastjac as fj
+from fastjac.formats.npz import save_npz
 
 
 class Box:
@@ -121,3 +124,19 @@ def with_identity(hidden, last, box, n_state, step, epsilon=1e-4):
     unscale = np.diag(box.half[:n_state] / epsilon)
     final = fj.Layer(np.vstack([step * last.W, unscale]), step * last.b + box.centre[:n_state])
     return [*(fj.Layer(W, b, "tanh") for W, b in widened), final]
+
+
+def train_and_write(doc, path, train, accuracy, **notes):
+    """Train a network and write it to `path` or to the archive that the command line names, with notes.
+
+    `doc` is the docstring of the script; accuracy(net) is printed and is a note, too.
+    """
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("-o", "--output", type=Path, default=path, help="archive to write (%(default)s)")
+    arguments = parser.parse_args()
+    net = train()
+    found = accuracy(net)
+    print(found)
+    source = f"trained by examples/{path.parent.name}/train.py"
+    save_npz(net, arguments.output, accuracy=found, source=source, **notes)
+    print(f"written to {arguments.output}")

@@ -6,7 +6,6 @@ What is trained is the mean acceleration within the millisecond; that the next s
 in by hand.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -14,11 +13,10 @@ import numpy as np
 from vehicle import SAMPLE_TIME, STATES, UNITS, next_state
 
 import fastjac as fj
-from fastjac.formats.npz import save_npz
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from training import Box, fit, initial, layers, with_identity
+from training import Box, fit, initial, layers, train_and_write, with_identity
 
 BOX = Box([16.0, -2.5, -0.7, -0.1, 0.0], [30.0, 2.5, 0.7, 0.1, 1500.0])  # of state and controls
 WIDTHS = (5, 20, 20, 3)
@@ -42,28 +40,20 @@ def error_of_acceleration(net, n_points=4096):
     return (np.sqrt(np.mean((learned - true) ** 2, axis=0)) / np.sqrt(np.mean(true**2, axis=0))).max()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = HERE / "ekf.npz"
-    parser.add_argument("-o", "--output", type=Path, default=default, help="archive to write (%(default)s)")
-    arguments = parser.parse_args()
-    net = train()
-    error = f"relative RMS error of the acceleration at new points: {error_of_acceleration(net):.1e}"
-    print(error)
-    save_npz(
-        net,
-        arguments.output,
+def accuracy(net):
+    return f"relative RMS error of the acceleration at new points: {error_of_acceleration(net):.1e}"
+
+
+if __name__ == "__main__":
+    train_and_write(
+        __doc__,
+        HERE / "ekf.npz",
+        train,
+        accuracy,
         description="A car that slips, 1 ms: state, controls -> next state",
         domain=f"{BOX.centre - BOX.half} to {BOX.centre + BOX.half}",
-        accuracy=error,
-        source="trained by examples/ekf/train.py",
         names_in=[*STATES, "steering angle", "force"],
         units_in=[*UNITS, "rad", "N"],
         names_out=[f"next {name}" for name in STATES],
         units_out=list(UNITS),
     )
-    print(f"written to {arguments.output}")
-
-
-if __name__ == "__main__":
-    main()

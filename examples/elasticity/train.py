@@ -6,7 +6,6 @@ It maps strain to stress in plane stress and sees the stresses of `hencky.py`, n
 potential.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -14,11 +13,10 @@ import numpy as np
 from hencky import BULK, HARDENING, KNEE, SHEAR, stress, tangent
 
 import fastjac as fj
-from fastjac.formats.npz import save_npz
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from training import Box, fit, initial, layers
+from training import Box, fit, initial, layers, train_and_write
 
 LARGEST = 0.1
 BOX = Box([-LARGEST] * 3, [LARGEST] * 3)
@@ -42,28 +40,21 @@ def errors(net, n_points=4096):
     return np.sqrt(np.mean((net(x) - y) ** 2)) / y.std(), error_C
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, default=HERE / "elasticity.npz", help="archive (%(default)s)")
-    arguments = parser.parse_args()
-    net = train()
-    accuracy = "relative RMS error at new points: stress {:.0e}, tangent {:.0e}".format(*errors(net))
-    print(accuracy)
-    save_npz(
-        net,
-        arguments.output,
+def accuracy(net):
+    return "relative RMS error at new points: stress {:.0e}, tangent {:.0e}".format(*errors(net))
+
+
+if __name__ == "__main__":
+    train_and_write(
+        __doc__,
+        HERE / "elasticity.npz",
+        train,
+        accuracy,
         description="Hencky's law in plane stress: strain -> stress",
         domain=f"|strain| <= {LARGEST:g} in each component",
         physics=f"K = {BULK:g} MPa, G0 = {SHEAR:g} MPa, q0 = {KNEE:g}, h = {HARDENING:g}",
-        source="trained by examples/elasticity/train.py",
         names_in=["strain xx", "strain yy", "engineering shear xy"],
         units_in=["1", "1", "1"],
         names_out=["stress xx", "stress yy", "stress xy"],
         units_out=["MPa", "MPa", "MPa"],
-        accuracy=accuracy,
     )
-    print(f"written to {arguments.output}")
-
-
-if __name__ == "__main__":
-    main()

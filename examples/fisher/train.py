@@ -6,7 +6,6 @@ The network gives the coefficients of a few principal components; the components
 last layer.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -14,11 +13,10 @@ import numpy as np
 from spectrum import HIGHEST, LOWEST, PARAMETERS, log_power
 
 import fastjac as fj
-from fastjac.formats.npz import save_npz
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from training import Box, fit, initial, layers
+from training import Box, fit, initial, layers, train_and_write
 
 BOX = Box(LOWEST, HIGHEST)
 N_COMPONENTS = 12
@@ -45,25 +43,17 @@ def error_of_log_power(net, n_points=1024):
     return np.sqrt(np.mean((net(x) - log_power(x)) ** 2))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = HERE / "fisher.npz"
-    parser.add_argument("-o", "--output", type=Path, default=default, help="archive to write (%(default)s)")
-    arguments = parser.parse_args()
-    net = train()
-    error = f"RMS error of ln P at new points: {error_of_log_power(net):.1e}"
-    print(error)
-    save_npz(
-        net,
-        arguments.output,
-        description="Matter power spectrum of a toy universe: six parameters -> ln P at three redshifts",
-        domain=f"{LOWEST} to {HIGHEST}",
-        accuracy=error,
-        source="trained by examples/fisher/train.py",
-        names_in=list(PARAMETERS),
-    )
-    print(f"written to {arguments.output}")
+def accuracy(net):
+    return f"RMS error of ln P at new points: {error_of_log_power(net):.1e}"
 
 
 if __name__ == "__main__":
-    main()
+    train_and_write(
+        __doc__,
+        HERE / "fisher.npz",
+        train,
+        accuracy,
+        description="Matter power spectrum of a toy universe: six parameters -> ln P at three redshifts",
+        domain=f"{LOWEST} to {HIGHEST}",
+        names_in=list(PARAMETERS),
+    )

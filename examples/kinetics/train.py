@@ -7,7 +7,6 @@ the next one give the logarithm of each rate, exp makes the rate of it, and the 
 is the stoichiometry: the network conserves atoms as the mechanism does.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -15,11 +14,10 @@ import numpy as np
 from photochemistry import LIGHT, SPECIES, STOICHIOMETRY, log_rates
 
 import fastjac as fj
-from fastjac.formats.npz import save_npz
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from training import Box, fit, initial, layers
+from training import Box, fit, initial, layers, train_and_write
 
 LOWEST = [5e-1, 1e7, 2e11, 1e7, 1e7]  # densities in molecules/cm^3
 HIGHEST = [5e2, 2e9, 1.2e12, 2e9, 2e9]
@@ -44,26 +42,18 @@ def error_of_rates(net, n_points=4096):
     return np.sqrt(np.mean((fj.Network(net.layers[:-1])(x) / np.exp(log_rates(x)) - 1) ** 2))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = HERE / "kinetics.npz"
-    parser.add_argument("-o", "--output", type=Path, default=default, help="archive to write (%(default)s)")
-    arguments = parser.parse_args()
-    net = train()
-    error = f"relative RMS error of the rates at new points: {error_of_rates(net):.1e}"
-    print(error)
-    save_npz(
-        net,
-        arguments.output,
-        description="Stratospheric ozone: logarithms of densities and the light -> rates of change of the densities",
-        domain=f"densities from {LOWEST} to {HIGHEST} molecules/cm^3, light from 0.08 to 1",
-        accuracy=error,
-        source="trained by examples/kinetics/train.py",
-        names_in=[f"ln {name}" for name in SPECIES] + ["sun"],
-        names_out=[f"d{name}/dt" for name in SPECIES],
-    )
-    print(f"written to {arguments.output}")
+def accuracy(net):
+    return f"relative RMS error of the rates at new points: {error_of_rates(net):.1e}"
 
 
 if __name__ == "__main__":
-    main()
+    train_and_write(
+        __doc__,
+        HERE / "kinetics.npz",
+        train,
+        accuracy,
+        description="Stratospheric ozone: logarithms of densities and the light -> rates of change of the densities",
+        domain=f"densities from {LOWEST} to {HIGHEST} molecules/cm^3, light from 0.08 to 1",
+        names_in=[f"ln {name}" for name in SPECIES] + ["sun"],
+        names_out=[f"d{name}/dt" for name in SPECIES],
+    )

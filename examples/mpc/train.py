@@ -7,7 +7,6 @@ learns to more digits than the state itself, most of which is the state before. 
 alone, no derivatives.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -15,11 +14,10 @@ import numpy as np
 from cartpole import CART, GRAVITY, LENGTH, MASS, SAMPLE_TIME, next_state
 
 import fastjac as fj
-from fastjac.formats.npz import save_npz
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from training import Box, fit, initial, layers
+from training import Box, fit, initial, layers, train_and_write
 
 BOX = Box([-1.5, -1.5, -5, -12, -15], [1.5, 4.7, 5, 12, 15])
 WIDTHS = (5, 24, 24, 4)
@@ -49,28 +47,21 @@ def errors(net, n_points=4096):
     return np.sqrt(np.mean((net(x) - y) ** 2, axis=0)) / y.std(axis=0), error_J
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, default=HERE / "mpc.npz", help="archive (%(default)s)")
-    arguments = parser.parse_args()
-    net = train()
-    accuracy = "relative RMS error at new points: value {:.0e}, Jacobian {:.0e}".format(*map(max, errors(net)))
-    print(accuracy)
-    save_npz(
-        net,
-        arguments.output,
+def accuracy(net):
+    return "relative RMS error at new points: value {:.0e}, Jacobian {:.0e}".format(*map(max, errors(net)))
+
+
+if __name__ == "__main__":
+    train_and_write(
+        __doc__,
+        HERE / "mpc.npz",
+        train,
+        accuracy,
         description=f"Pole on a cart, {1000 * SAMPLE_TIME:g} ms: state and force -> change of the state",
         domain=f"between {BOX.centre - BOX.half} and {BOX.centre + BOX.half}",
         physics=f"cart {CART:g} kg, point mass {MASS:g} kg, rod {LENGTH:g} m, gravity {GRAVITY:g} m/s^2, force held",
-        source="trained by examples/mpc/train.py",
         names_in=["position", "angle", "velocity", "angular velocity", "force"],
         units_in=["m", "rad", "m/s", "rad/s", "N"],
         names_out=["change of position", "of angle", "of velocity", "of angular velocity"],
         units_out=["m", "rad", "m/s", "rad/s"],
-        accuracy=accuracy,
     )
-    print(f"written to {arguments.output}")
-
-
-if __name__ == "__main__":
-    main()

@@ -8,6 +8,7 @@ from loading import load
 from numpy.testing import assert_allclose
 
 import fastjac as fj
+from fastjac.formats.npz import read_notes
 
 WIDTHS = (3, 7, 5, 2)
 
@@ -82,3 +83,29 @@ def test_other_means_give_the_same(others, name, n_in):
             y, J = other.of_any_shape().value_and_jacobian(x.reshape(2, 3, n_in))
             assert_allclose(y.reshape(6, 2), found_y, rtol=1e-13)
             assert_allclose(J.reshape(6, 2, n_in), found_J, rtol=1e-13)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", ["NumPy by hand", "JAX, jit", "PyTorch"])
+def test_other_means_know_relu_and_sigmoid(others, name):
+    module = {"JAX, jit": "jax", "PyTorch": "torch"}.get(name, "numpy")
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"needs {module}")
+    rng = np.random.default_rng(0)
+    hidden = (rng.normal(size=(3, 6)), rng.normal(size=6), "relu")
+    net = fj.Network([hidden, (rng.normal(size=(6, 4)), None, "sigmoid")])
+    x = rng.normal(size=(6, 3))
+    y, J = others.available(net, leave_out=("CasADi",))[name].value_and_jacobian(x)
+    assert_allclose(y, net(x), rtol=1e-12)
+    assert_allclose(J, net.jacobian(x), atol=1e-12)
+
+
+def test_trained_network_is_written_with_its_notes(training, tmp_path, monkeypatch, capsys):
+    net = fj.Network([([[1.0], [2.0]], [3.0], "tanh")])
+    path = tmp_path / "other.npz"
+    monkeypatch.setattr("sys.argv", ["train.py", "-o", str(path)])
+    default = tmp_path / "some" / "some.npz"
+    training.train_and_write("One line.\n\nMore.", default, lambda: net, lambda net: f"{net.n_in} inputs", domain="all")
+    assert capsys.readouterr().out == f"2 inputs\nwritten to {path}\n"
+    assert read_notes(path) == {"domain": "all", "accuracy": "2 inputs", "source": "trained by examples/some/train.py"}
+    assert_allclose(fj.from_npz(path)([1.0, 0.0]), np.tanh([4.0]))
