@@ -78,6 +78,34 @@ def keras_files(path):
         yield
 
 
+def nnet_files(path):
+    from test_nnet import Content
+
+    for seed, comma in enumerate((",", "")):
+        path.write_text(Content(seed=seed).text(comma))
+        yield
+
+
+def onnx_files(path):
+    import onnx.parser
+
+    numbers = "double[3, 3] W = {1, -1, 2, 0.5, 3, 1, -2, 0.1, 1}, double[3] b = {0.1, 0, 2}, double two = {2}"
+    constants = "double half = {0.5}, double one = {1}, int64[2] flat = {-1, 3}, int64[2] some = {2, 0}"
+    for body in (
+        "h = Gemm <transB = 1> (x, W, b) t = Div(h, two) e = Erf(t) s = Add(e, one) g = Mul(h, s) a = Mul(g, half) "
+        "r = Add(x, a) y = Softmax <axis = -1> (r)",
+        "h = MatMul(x, W) n = BatchNormalization(h, b, b, b, W2) c = Concat <axis = 1> (n, x) i = Gather <axis = 1> "
+        "(c, some) e = Exp(i) y = Clip(e, half, two)",
+        "r = Reshape(x, flat) h = MatMul(r, W) p = Sub(h, b) z = Greater(p, half) q = Where(z, p, zero) "
+        "l = LeakyRelu <alpha = 0.3> (q) y = Pow(l, two)",
+    ):
+        path.write_bytes(onnx.parser.parse_model(
+            f'<ir_version: 8, opset_import: ["": 18]> g (double[N, 3] x) => (double[N, M] y) '
+            f"<{numbers}, {constants}, double zero = {{0}}, double[3] W2 = {{1, 4, 9}}> {{ {body} }}"
+        ).SerializeToString())
+        yield
+
+
 def networks():
     numbers = np.random.default_rng(0).normal
     yield fj.Network([([[1.0], [2.0]], [3.0], "tanh")])
@@ -204,10 +232,75 @@ def in_zip(data, choose):
     return written.getvalue()
 
 
-INSIDE = {".safetensors": in_safetensors, ".npz": in_zip, ".keras": in_zip}
-WRITERS = {".safetensors": own_files, ".npz": npz_files}  # writers of good files, one after the other
+def in_text(data, choose):
+    """Numbers of a line replaced, taken out, doubled or torn apart; lines taken out, doubled or exchanged."""
+    lines = data.decode().splitlines()
+    for _ in range(choose.choice((1, 1, 2, 4))):
+        i, j = choose.randrange(len(lines)), choose.randrange(len(lines))
+        entries = lines[i].split(",")
+        k = choose.randrange(len(entries))
+        kind = choose.randrange(5)
+        if kind == 0:
+            entries[k] = choose.choice([str(token) for token in TOKENS] + ["nan", "-inf", "1e999", "1_0", "0x1", "٣"])
+        elif kind == 1:
+            entries[k:k] = choose.choice(([], ["1"], [entries[k]] * 300))
+        elif kind == 2:
+            del entries[k]
+        elif kind == 3:
+            lines[i], lines[j] = lines[j], lines[i]
+            continue
+        else:
+            lines[i:i] = choose.choice(([lines[j]], ["// a comment"], [""], [lines[i]] * 100))
+            continue
+        lines[i] = ",".join(entries)
+    return "\n".join(lines).encode()
+
+
+def in_onnx(data, choose):
+    """Operators, their inputs, attributes, shapes and types exchanged for others."""
+    import onnx
+
+    model = onnx.load_from_string(data)
+    graph = model.graph
+    names = [name for node in graph.node for name in (*node.input, *node.output)] + ["", "none"]
+    for _ in range(choose.choice((1, 1, 2, 4))):
+        node, tensor = choose.choice(graph.node), choose.choice(graph.initializer)
+        kind = choose.randrange(8)
+        if kind < 2:
+            node.op_type = choose.choice((*onnx_operators(), "Conv", "Cast", "Size"))
+        elif kind == 2 and node.input:
+            node.input[choose.randrange(len(node.input))] = choose.choice(names)
+        elif kind == 3:
+            (node.input.append if choose.random() < 0.7 else node.output.append)(choose.choice(names))
+        elif kind == 4:
+            name = choose.choice(("axis", "alpha", "epsilon", "transA", "perm", "to", "axes", "beta", "stash_type"))
+            value = choose.choice((0, 1, -1, 2, -7, 2**62, 0.0, 1e-45, -3.5, 1e38, [1, 0], [0, 0], [-1, 2**60], "tanh"))
+            node.attribute.append(onnx.helper.make_attribute(name, value))
+        elif kind == 5:
+            tensor.dims[:] = choose.choice(([], [0], [3], [1, 3], [3, 1], [9], [2**40, 2**40], [-1], [*tensor.dims, 1]))
+        elif kind == 6:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(
+                np.array(choose.choice((0.0, -1.0, 1e308, np.nan, [1, 2, 3], [[1.0] * 3] * 3, True))), tensor.name))
+        else:
+            dimension = choose.choice(graph.input[0].type.tensor_type.shape.dim)
+            dimension.dim_value = choose.choice((0, 1, 3, 2**19, 2**62))
+    return model.SerializeToString()
+
+
+@cache
+def onnx_operators():
+    from fastjac.formats._onnx.operators import OPERATORS
+
+    return tuple(OPERATORS)
+
+
+# Writers of good files, one after the other, and damage inside their structure.
+WRITERS = {".safetensors": own_files, ".npz": npz_files, ".nnet": nnet_files}
+INSIDE = {".safetensors": in_safetensors, ".npz": in_zip, ".keras": in_zip, ".nnet": in_text, ".onnx": in_onnx}
 if find_spec("h5py"):
     WRITERS |= {".keras": keras_files, ".h5": keras_files}
+if find_spec("onnx"):
+    WRITERS |= {".onnx": onnx_files}
 
 
 # ---------------------------------------------------------------- what must hold
