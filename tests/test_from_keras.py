@@ -170,7 +170,7 @@ def two_outputs():
         (around(layer("Softmax", axis=0)), ["(Softmax)", "axis=0"]),
         (around(layer("Normalization", mean=None)), ["(Normalization)", "adapt()"]),
         (around(layer("PReLU", alpha=np.ones((2, 2)))), ["(PReLU)", "(2, 2)"]),
-        (sequential(dense(W1), dense(W1, name="second")), ["'second' (Dense)", "4 inputs", "got 3"]),
+        (sequential(dense(W1), dense(W1, name="second")), ["'second' (Dense)", "4 inputs", "shape (3, 4)"]),
         (standin("mine.Own", (layer("Dense"),), methods=("call",)), ["Own", "its own call"]),
         (standin("mine.Own", (layer("Model", "models"),), methods=("call",)), ["Own", "its own call"]),
         (layer("Model", "models"), ["Model"]),

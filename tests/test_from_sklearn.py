@@ -172,7 +172,7 @@ class OwnScaler(type(standard())):
         (perceptron(coefs_=[W1, np.full((4, 2), np.nan)]), ["layer 2", "nan"]),
         (perceptron(coefs_=[W1 * 1j, W2]), ["layer 1", "complex128"]),
         (pipeline(standard(mean_=MEAN[:2], scale_=SCALE[:2]), perceptron()),
-         ["step 'step1': layer 1", "2 inputs", "got 3"]),
+         ["step 'step1': layer 1", "2 inputs", "shape (3, 4)"]),
         (3, ["sklearn", "int"]),
     ],
 )

@@ -154,7 +154,7 @@ def test_what_cannot_be_read_is_named(child, words):
 
 
 def test_widths_that_do_not_fit():
-    with pytest.raises(ModelFormatError, match="module '1' .Linear.: expected 4 inputs.* got 3"):
+    with pytest.raises(ModelFormatError, match="module '1' .Linear.: expected 4 inputs.* shape \\(3, 4\\)"):
         fj.from_torch(sequential(linear(W1), linear(W1)))
 
 

@@ -15,14 +15,9 @@ def from_flax(params, activations, *, order=None, dtype=None):
         ``module.init(...)`` or its entry "params", nested in any way, or ``flax.nnx.state(module)``: for each layer
         ``kernel`` of shape (n_in, n_out) and, unless it is zero, ``bias`` of shape (n_out,). Nothing else may be in
         it: what other arrays would do to the network is not known.
-    activations : str, or sequence of str or (str, dict)
-        One for each layer, names of `fastjac.ACTIVATIONS` or pairs of a name and its parameters. One name alone is
-        that of all layers but the last, which is linear. ``flax.linen.gelu`` is ``"gelu_tanh"`` by default.
-    order : sequence of str, optional
-        The names of the layers from input to output, with dots between the keys. Needed unless the names differ in
-        numbers only, as in ``Dense_0``, ``Dense_1``, ..., ``Dense_10``, which are ordered as numbers.
-    dtype : float32, float64 or None
-        Of the network; None means that of the weights, float32 for half precision.
+    activations, order, dtype
+        As those of `from_state_dict`; names in `order` have dots between the keys. ``flax.linen.gelu`` is
+        ``"gelu_tanh"`` by default.
 
     Returns
     -------
@@ -32,7 +27,7 @@ def from_flax(params, activations, *, order=None, dtype=None):
     Raises
     ------
     ModelFormatError
-        If an array is not that of a dense layer, layers do not fit, or their order or activations are not known.
+        As `from_state_dict`, or if `params` holds other collections than "params".
 
     Examples
     --------

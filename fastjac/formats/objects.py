@@ -10,8 +10,9 @@ import numpy as np
 
 from fastjac.formats.errors import ModelFormatError
 from fastjac.layer import Layer
+from fastjac.lowering import Lowering
 from fastjac.network import Network
-from fastjac.parts import Affine
+from fastjac.parts import Affine, Residual
 
 HALF = ("float16", "bfloat16")
 
@@ -90,20 +91,41 @@ def make_batch_norm(mean, variance, epsilon, scale, shift, place):
 
 
 def make_network(parts, source, dtype):
-    """Network of pairs (place, Layer, Affine or Elementwise), in the dtype of its weights if `dtype` is None.
+    """Network of pairs (place, part), in the dtype of its weights if `dtype` is None.
 
-    What comes before the first weights works unit by unit and is as wide as they are.
+    What comes before the first part that has a width works unit by unit and is as wide as that.
     """
-    dense = [part for _, part in parts if isinstance(part, Layer)]
-    if not dense:
+    layers = [part for _, part in parts]
+    n_in = next(filter(None, map(_width, layers)), None)
+    if n_in is None:
         fail(source, "at least one dense layer", "none")
-    width = None
-    for place, part in parts:
-        n = part.n_in if isinstance(part, Layer) else getattr(part, "n", None)
-        if None not in (n, width) and n != width:
-            fail(place, f"{width} inputs, the width of what is before it", f"{n}")
-        width = part.n_out if isinstance(part, Layer) else n or width
-    says_width = Affine(shift=np.zeros(dense[0].n_in))  # and does nothing else
-    dtype = np.result_type(*(layer.W for layer in dense)) if dtype is None else dtype
-    with errors_at(source):
-        return Network([says_width, *(part for _, part in parts)], dtype=dtype)
+    if _width(layers[0]) is None:
+        parts = [(source, Affine(shift=np.zeros(n_in))), *parts]  # says the width and does nothing else
+    if dtype is None:
+        dtype = np.result_type(*([W.dtype for W in _weights(layers)] or [np.float64]))
+    try:
+        return Network([part for _, part in parts], dtype=dtype)
+    except (TypeError, ValueError):
+        lowering = Lowering(None)
+        for place, part in parts:  # once more, to say where
+            with errors_at(place):
+                lowering.add(part)
+        with errors_at(source):
+            raise
+
+
+def _width(part):
+    """Inputs of a part that says so, else None."""
+    if isinstance(part, Layer):
+        return part.n_in
+    if isinstance(part, Residual):
+        return next(filter(None, map(_width, part.layers)), None)
+    return getattr(part, "n", None)
+
+
+def _weights(parts):
+    for part in parts:
+        if isinstance(part, Layer):
+            yield part.W
+        elif isinstance(part, Residual):
+            yield from _weights(part.layers)
