@@ -12,22 +12,19 @@ from fastjac.parts import Affine, Concatenation, Elementwise, LayerNorm, Residua
 from fastjac.planning import Plan
 from fastjac.selection import Selection
 
-if TYPE_CHECKING:
-    from fastjac.formats import (
-        ModelFormatError,
-        from_equinox,
-        from_flax,
-        from_keras,
-        from_keras_file,
-        from_nnet,
-        from_npz,
-        from_onnx,
-        from_sklearn,
-        from_state_dict,
-        from_torch,
-        load,
-        save_npz,
-    )
+if TYPE_CHECKING:  # the rest comes from `formats`, by name
+    from fastjac.formats.equinox import from_equinox
+    from fastjac.formats.errors import ModelFormatError
+    from fastjac.formats.flax import from_flax
+    from fastjac.formats.keras import from_keras
+    from fastjac.formats.keras_file import from_keras_file
+    from fastjac.formats.loading import load
+    from fastjac.formats.nnet import from_nnet
+    from fastjac.formats.npz import from_npz, save_npz
+    from fastjac.formats.onnx import from_onnx
+    from fastjac.formats.sklearn import from_sklearn
+    from fastjac.formats.state_dict import from_state_dict
+    from fastjac.formats.torch import from_torch
 
 __all__ = [
     "ACTIVATIONS",

@@ -1,31 +1,35 @@
-"""Readers of networks: of files and of live objects, one file per source; each returns a `fastjac.Network`."""
+"""Readers of networks: of files and of live objects, one file per source; each returns a `fastjac.Network`.
 
-from fastjac.formats.equinox import from_equinox
-from fastjac.formats.errors import ModelFormatError
-from fastjac.formats.flax import from_flax
-from fastjac.formats.keras import from_keras
-from fastjac.formats.keras_file import from_keras_file
-from fastjac.formats.loading import load, read_notes
-from fastjac.formats.nnet import from_nnet
-from fastjac.formats.npz import from_npz, save_npz
-from fastjac.formats.onnx import from_onnx
-from fastjac.formats.sklearn import from_sklearn
-from fastjac.formats.state_dict import from_state_dict
-from fastjac.formats.torch import from_torch
+A reader is imported when it is asked for.
+"""
 
-__all__ = [
-    "ModelFormatError",
-    "from_equinox",
-    "from_flax",
-    "from_keras",
-    "from_keras_file",
-    "from_nnet",
-    "from_npz",
-    "from_onnx",
-    "from_sklearn",
-    "from_state_dict",
-    "from_torch",
-    "load",
-    "read_notes",
-    "save_npz",
-]
+from importlib import import_module
+
+# Name -> module; `fastjac` hands most of them on.
+MODULES = {
+    "ModelFormatError": "errors",
+    "from_equinox": "equinox",
+    "from_flax": "flax",
+    "from_keras": "keras",
+    "from_keras_file": "keras_file",
+    "from_nnet": "nnet",
+    "from_npz": "npz",
+    "from_onnx": "onnx",
+    "from_safetensors": "safetensors",
+    "from_sklearn": "sklearn",
+    "from_state_dict": "state_dict",
+    "from_torch": "torch",
+    "load": "loading",
+    "read_notes": "loading",
+    "save_npz": "npz",
+}
+
+
+def __getattr__(name):
+    if name in MODULES:
+        return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return list(MODULES)

@@ -1,19 +1,19 @@
 """`load`: the reader for a file, by its suffix."""
 
 import os
-from importlib import import_module
 
+from fastjac import formats
 from fastjac.formats.errors import ModelFormatError
 
-# Suffix -> module and function; a module is imported when a file asks for it.
+# Suffix -> the reader's name in `fastjac.formats`.
 READERS = {
-    ".safetensors": ("safetensors", "from_safetensors"),
-    ".npz": ("npz", "from_npz"),
-    ".nnet": ("nnet", "from_nnet"),
-    ".keras": ("keras_file", "from_keras_file"),
-    ".h5": ("keras_file", "from_keras_file"),
-    ".hdf5": ("keras_file", "from_keras_file"),
-    ".onnx": ("onnx", "from_onnx"),
+    ".safetensors": "from_safetensors",
+    ".npz": "from_npz",
+    ".nnet": "from_nnet",
+    ".keras": "from_keras_file",
+    ".h5": "from_keras_file",
+    ".hdf5": "from_keras_file",
+    ".onnx": "from_onnx",
 }
 
 
@@ -49,8 +49,7 @@ def load(path, **options):
     if suffix not in READERS:
         got = suffix or "no suffix"
         raise ModelFormatError(f"{os.fsdecode(path)}: expected a file {', '.join(READERS)}, got {got}")
-    module, name = READERS[suffix]
-    return getattr(import_module(f"fastjac.formats.{module}"), name)(path, **options)
+    return getattr(formats, READERS[suffix])(path, **options)
 
 
 def read_notes(path):
@@ -63,10 +62,14 @@ def read_notes(path):
     ModelFormatError, OSError
         As `load`.
     """
-    module, _ = READERS.get(suffix_of(path), (None, None))
-    if module not in ("safetensors", "npz"):
+    suffix = suffix_of(path)
+    if suffix == ".safetensors":
+        from fastjac.formats.safetensors import read_notes
+    elif suffix == ".npz":
+        from fastjac.formats.npz import read_notes
+    else:
         return {}
-    return import_module(f"fastjac.formats.{module}").read_notes(path)
+    return read_notes(path)
 
 
 def suffix_of(path):
