@@ -1,8 +1,10 @@
 """The readers as a whole: their names, and that one is imported only when it is asked for."""
 
+import pickle
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import fastjac as fj
@@ -41,3 +43,15 @@ def test_a_reader_does_not_import_the_others():
     )
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout.split() == [f"fastjac.formats.{name}" for name in ("errors", "loading", "objects", "torch")]
+
+
+def test_messages_are_short(tmp_path):
+    path = tmp_path / "net.npz"
+    np.savez(path, W1=np.ones((1, 1)), activations=["x" * 20_000])
+    with pytest.raises(fj.ModelFormatError) as caught:
+        fj.load(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: layer 1 of 1: unknown activation 'xxx")
+    assert 1900 < len(message) <= 2000
+    assert "log_softmax" in message  # at its end
+    assert str(pickle.loads(pickle.dumps(caught.value))) == message

@@ -84,9 +84,9 @@ def _read_array(where, stream, n_bytes):
     except KeyError:
         raise ModelFormatError(f"{where}: expected version 1.0 or 2.0 of the format, got {version}") from None
     except Exception as error:  # the header is parsed as Python: damaged text can raise nearly anything
-        raise ModelFormatError(f"{where}: expected the header of an array, got: {error}") from error
+        raise ModelFormatError(f"{where}: expected the header of an array, got: {error!s:.200}") from error
     if dtype.kind not in "fiuU" or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
-        raise ModelFormatError(f"{where}: expected float32, float64, integers or text, got dtype {dtype}")
+        raise ModelFormatError(f"{where}: expected float32, float64, integers or text, got dtype {dtype!s:.200}")
     if dtype.byteorder == ">":
         raise ModelFormatError(f"{where}: expected little-endian numbers, got dtype {dtype.str}")
     expected, got = dtype.itemsize, n_bytes - stream.tell()
