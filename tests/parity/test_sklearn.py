@@ -7,12 +7,17 @@ from hypothesis import strategies as st
 from standins import assert_agrees, jacobian_by_differences
 
 import fastjac as fj
+from fastjac.formats.sklearn import LINEAR_MODELS
 
 pytest.importorskip("sklearn")
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.decomposition import PCA
+from sklearn import linear_model
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 pytestmark = pytest.mark.filterwarnings(
@@ -24,6 +29,10 @@ SCALERS = st.sampled_from([
     StandardScaler(with_mean=False, with_std=False), RobustScaler(), RobustScaler(with_centering=False),
     RobustScaler(with_scaling=False), MaxAbsScaler(), MinMaxScaler(), MinMaxScaler((-3, 2)),
     MinMaxScaler((-3, 3), clip=True), PCA(2), PCA(whiten=True), FunctionTransformer(np.tanh), "passthrough",
+    TruncatedSVD(2), make_union(StandardScaler(), PCA(2), "passthrough"),
+    ColumnTransformer([("a", StandardScaler(), [1]), ("b", "passthrough", slice(0, 1))], remainder=RobustScaler()),
+    ColumnTransformer([("a", make_pipeline(MinMaxScaler(), PCA()), [-1, 0]), ("b", "drop", [1])],
+                      remainder="passthrough", transformer_weights={"a": 0.5}),
 ])
 TARGETS = st.sampled_from([
     StandardScaler(), RobustScaler(), MinMaxScaler(), MaxAbsScaler(), PCA(),
@@ -109,5 +118,45 @@ def test_poisson_loss():
     if "loss" not in MLPRegressor().get_params():
         pytest.skip("this scikit-learn has no other losses")
     estimator = MLPRegressor(hidden_layer_sizes=[6], activation="tanh", loss="poisson", max_iter=5, random_state=0)
+    estimator.fit(X, y)
+    check(estimator, estimator.predict, X)
+
+
+@settings(max_examples=15, derandomize=True)
+@given(name=st.sampled_from(sorted(LINEAR_MODELS)), scalers=st.lists(SCALERS, max_size=2), n_in=st.integers(2, 5),
+       seed=st.integers(0, 99))
+def test_linear_models(name, scalers, n_in, seed):
+    X, y = data(np.random.default_rng(seed), n_in, 1)
+    estimator = make_pipeline(*scalers, getattr(linear_model, name)()).fit(X, y)
+    check(estimator, estimator.predict, X)
+
+
+@pytest.mark.parametrize("n_out", [1, 3])
+def test_partial_least_squares(n_out):
+    X, Y = data(np.random.default_rng(0), 4, n_out)
+    estimator = PLSRegression(2).fit(X, Y)
+    check(estimator, estimator.predict, X)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_logistic_regression(n_classes):
+    X, _ = data(np.random.default_rng(0), 4, 1)
+    estimator = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, np.arange(40) % n_classes)
+    columns = slice(1, None) if n_classes == 2 else slice(None)
+    check(estimator, lambda x: estimator.predict_proba(x)[:, columns], X)
+
+
+@pytest.mark.parametrize("encoder", [PCA(2), TruncatedSVD(2)])
+def test_reduced_targets(encoder):
+    X, Y = data(np.random.default_rng(1), 3, 4)
+    regressor = MLPRegressor(hidden_layer_sizes=[6], activation="tanh", max_iter=5, random_state=0)
+    estimator = TransformedTargetRegressor(regressor, transformer=encoder, check_inverse=False).fit(X, Y)
+    check(estimator, estimator.predict, X)
+
+
+def test_search():
+    X, y = data(np.random.default_rng(2), 3, 1)
+    regressor = MLPRegressor(hidden_layer_sizes=[6], activation="tanh", max_iter=5, random_state=0)
+    estimator = GridSearchCV(make_pipeline(StandardScaler(), regressor), {"mlpregressor__alpha": [1e-4, 1.0]}, cv=2)
     estimator.fit(X, y)
     check(estimator, estimator.predict, X)
