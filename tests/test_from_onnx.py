@@ -317,6 +317,95 @@ def test_centre_far_away():
     np.testing.assert_allclose(net(x), (x - mean) / std @ W + b, rtol=1e-13, atol=1e-13)
 
 
+NORMS = {
+    "LayerNormalization": "n = LayerNormalization <epsilon = 0.25> (h, slope, shift)",
+    "LayerNormalization without shift": "n = LayerNormalization(h, slope)",
+    "LayerNormalization of axis 1": "n = LayerNormalization <axis = 1> (h, slope, shift)",
+    "torch before version 17": (
+        "m = ReduceMean <axes = [-1]> (h) d = Sub(h, m) q = Pow(d, two) v = ReduceMean <axes = [-1]> (q) "
+        "e = Add(v, half) s = Sqrt(e) u = Div(d, s) w = Mul(u, slope) n = Add(w, shift)"),
+    "product instead of power": (
+        "m = ReduceMean <axes = [1]> (h) d = Sub(h, m) q = Mul(d, d) v = ReduceMean <axes = [1]> (q) "
+        "e = Add(half, v) s = Sqrt(e) r = Reciprocal(s) u = Mul(r, d) n = Mul(u, slope)"),
+    "sum instead of mean": (
+        "m = ReduceMean <axes = [1]> (h) d = Sub(h, m) q = Mul(d, d) v = ReduceSum <keepdims = 1> (q, one) "
+        "k = Div(v, six) e = Add(half, k) r = Pow(e, minus_half) u = Mul(d, r) n = Mul(u, slope)"),
+    "torch's rms_norm": (
+        "q = Pow(h, two) v = ReduceMean <axes = [-1]> (q) e = Add(v, half) s = Sqrt(e) r = Reciprocal(s) "
+        "u = Mul(h, r) n = Mul(u, slope)"),
+    "rms_norm as a quotient": (
+        "q = Mul(h, h) v = ReduceMean <axes = [-1]> (q) e = Add(v, half) s = Sqrt(e) n = Div(h, s)"),
+    "without epsilon": "q = Mul(h, h) v = ReduceMean <axes = [-1]> (q) s = Sqrt(v) n = Div(h, s)",
+    "scaled": (
+        "q = Mul(h, h) v = ReduceMean <axes = [-1]> (q) k = Mul(v, six) e = Add(k, half) s = Sqrt(e) "
+        "t = Mul(s, two) n = Div(h, t)"),
+    "the mean taken off": "m = ReduceMean <axes = [-1]> (h) n = Sub(h, m)",
+}
+NORM_CONSTANTS = (
+    "double half = {0.5}, double two = {2}, double six = {6}, double minus_half = {-0.5}, int64[1] one = {1}")
+
+
+@pytest.mark.parametrize("body", NORMS.values(), ids=NORMS)
+@pytest.mark.parametrize("place", ["n", "a"])
+def test_normalisation_over_the_units(body, place):
+    """Between two layers, and of the inputs themselves."""
+    constants = {"slope": np.array([0.1, 0.2, -0.3, 0.4, 0.5]), "shift": b}
+    if place == "n":
+        net = check(between_layers(f"{body} a = Tanh(n)", 17, NORM_CONSTANTS, **constants))
+        assert net.widths in {(3, 5, 2), (3, 5, 5, 2)}
+    else:
+        body = re.sub(r"\bh\b", "x", body)
+        text = f"g (double[N, 5] x) => (double[N, 2] y) <{NORM_CONSTANTS}> {{ {body} y = MatMul(n, V) }}"
+        check(parse(text, 17, V=V, **constants), x=rng.normal(size=(4, 5)))
+
+
+def test_rms_normalization():
+    scale = np.array([0.1, 0.2, -0.3, 0.4, 0.5])
+    net = fj.from_onnx(between_layers("a = RMSNormalization <epsilon = 0.25> (h, scale)", 23, scale=scale))
+
+    def f(x):
+        h = x @ W + b
+        return (h / np.sqrt((h**2).mean(axis=1, keepdims=True) + 0.25) * scale) @ V
+
+    y, J = net.value_and_jacobian(POINTS)
+    np.testing.assert_allclose(y, f(POINTS), rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(J, differences(f, POINTS), rtol=0, atol=1e-9)
+
+
+def test_normalisation_inside_a_skip():
+    body = "n = LayerNormalization(h, slope, b) t = Tanh(n) m = MatMul(t, U) a = Add(m, h)"
+    check(between_layers(body, 17, slope=np.array([0.1, 0.2, -0.3, 0.4, 0.5]), U=rng.normal(size=(5, 5))))
+
+
+@pytest.mark.parametrize("operator, axes", [("ReduceMean", "axes = [-1], "), ("ReduceSum", "")])
+@pytest.mark.parametrize("keepdims", [0, 1])
+def test_one_output_of_all_units(operator, axes, keepdims):
+    axes, one = ("axes = [-1], ", "") if operator == "ReduceMean" else ("", ", one")
+    rank = "N, 1" if keepdims else "N"
+    text = f"""g (double[N, 3] x) => (double[{rank}] y) <int64[1] one = {{1}}>
+        {{ h = Gemm(x, W, b) a = Tanh(h) y = {operator} <{axes}keepdims = {keepdims}> (a{one}) }}"""
+    assert check(parse(text, 17, W=W, b=b)).n_out == 1
+
+
+@pytest.mark.parametrize("body, message", [
+    ("y = ReduceMean <axes = [0]> (x)", "(ReduceMean): expected an axis of one point"),
+    ("y = ReduceMean(x)", "(ReduceMean): expected axes with all 3 numbers of a point, got [0, 1] of (batch, 3)"),
+    ("y = ReduceSum <noop_with_empty_axes = 1> (x)", "noop_with_empty_axes"),
+    ("r = Reshape(x, shape) y = ReduceMean <axes = [2]> (r)", "got [2] of (batch, 3, 1, 1)"),
+    ("y = LayerNormalization <axis = 0> (x, one)", "(LayerNormalization): expected an axis from which on"),
+    ("y = LayerNormalization <axis = 2> (x, one)", "(LayerNormalization): expected an axis of the input, got 2"),
+    ("q = Mul(x, x) m = ReduceMean <axes = [1]> (q) s = Sqrt(m) y = Mul(x, s)", "(Mul): expected two"),
+    ("y = Sqrt(x)", "(Sqrt): expected it as a part of an activation (1/√(mean(h²) + ε))"),
+    ("t = Tanh(x) m = ReduceMean <axes = [1]> (t) y = Sub(x, m)", "(Sub): expected two values of the shape (batch, 3)"),
+    ("q = Mul(x, x) m = ReduceMean <axes = [1]> (q) s = Sqrt(m) t = Tanh(x) y = Div(t, s)", "(Div): expected two"),
+])  # fmt: skip
+def test_what_is_no_normalisation_is_named(body, message):
+    constants = "double one = {1}, int64[4] shape = {-1, 3, 1, 1}"
+    text = f"g (double[N, 3] x) => (double[N, M] y) <{constants}> {{ {body} }}"
+    with pytest.raises(ModelFormatError, match=re.escape(message)):
+        fj.from_onnx(parse(text, 17))
+
+
 @pytest.mark.parametrize("opset", [14, 15])
 def test_batch_normalization(opset):
     constants = {"scale": rng.normal(size=5), "shift": rng.normal(size=5), "mean": rng.normal(size=5),
@@ -361,6 +450,8 @@ SKIPS = {
     "two activations": "s = Tanh(h) t = Sin(h) a = Add(s, t)",
     "in a Gemm": "s = Tanh(h) a = Gemm <beta = 2.0> (s, U, h)",
     "Sum": "s = Tanh(h) t = Gemm(s, U) a = Sum(h, one, t, s)",
+    "softmax": "s = Softmax(h) t = Gemm(s, U) a = Add(h, t)",
+    "softmax before the sum": "t = Gemm(h, U) s = LogSoftmax(t) a = Add(s, h)",
     "twice the same": "s = Tanh(h) a = Add(s, s)",
     "a multiple": "s = Mul(h, two) a = Add(s, h)",
 }
@@ -753,7 +844,8 @@ def test_operators_have_no_newer_version():
         "Reciprocal": 13, "Sign": 13, "Sin": 22, "Cos": 22, "Atan": 22, "Erf": 13, "Abs": 13, "Neg": 13, "Pow": 15,
         "Clip": 13, "Max": 13, "Min": 13, "Add": 14, "Sub": 14, "Mul": 14, "Div": 14, "Sum": 13, "Greater": 13,
         "GreaterOrEqual": 16, "Less": 13, "LessOrEqual": 16, "Not": 1, "Or": 7, "Where": 16, "MatMul": 13, "Gemm": 13,
-        "BatchNormalization": 15, "Identity": 25, "Dropout": 22, "Cast": 28, "Reshape": 25, "Flatten": 25,
+        "BatchNormalization": 15, "LayerNormalization": 17, "RMSNormalization": 23, "ReduceMean": 18, "ReduceSum": 13,
+        "Identity": 25, "Dropout": 22, "Cast": 28, "Reshape": 25, "Flatten": 25,
         "Squeeze": 25, "Unsqueeze": 25, "Transpose": 25, "Gather": 13, "Slice": 13, "Concat": 13, "Shape": 25,
     }  # fmt: skip
     assert latest.keys() == {name for name in OPERATOR_RULES if "." not in name}

@@ -12,8 +12,9 @@ from fastjac.formats._onnx.layers import layers_of
 from fastjac.formats._onnx.messages import DOUBLE, FLOAT, as_array, attributes, read_model, type_name
 from fastjac.formats._onnx.node import Node
 from fastjac.formats._onnx.operators import OPERATORS
-from fastjac.formats._onnx.values import Link, Value
+from fastjac.formats._onnx.values import Value
 from fastjac.formats.errors import ModelFormatError
+from fastjac.formats.links import Link
 from fastjac.network import Network
 
 # Versions of the default operator set whose operators are the ones that `operators` knows.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastjac.formats._onnx import spellings
+from fastjac.formats._onnx import norms, spellings
 from fastjac.formats._onnx.node import same_shape
 from fastjac.formats._onnx.values import ONE, ZERO, Affine, Unary, Value
 
@@ -23,6 +23,8 @@ def subtract(node):
     if isinstance(u, Value) and not isinstance(v, Value):
         center, shape = node.numbers(v, u)
         return node.then(u, Affine(center=center), shape=shape)
+    if isinstance(u, Value) and (centred := norms.centred(node, u, v)) is not None:
+        return centred
     return sum_of(node, u, node.then(v, Affine(scale=-ONE)))
 
 
@@ -38,6 +40,8 @@ def sum_of(node, u, v):
 def multiply(node):
     u, v = node.operands(2)
     if isinstance(u, Value) and isinstance(v, Value):
+        if (normalised := norms.normalised(node, u, v) or norms.normalised(node, v, u)) is not None:
+            return normalised
         same_shape(node, u, v)
         return Value(spellings.product(u.link, v.link, node.label, u.tolerance), u.shape, u.dtype)
     value, constant = (u, v) if isinstance(u, Value) else (v, u)
@@ -55,6 +59,8 @@ def divide(node):
     if not isinstance(u, Value):
         scale, shape = node.numbers(u, v)
         return node.then(inverse, *([] if np.all(scale == 1) else [Affine(scale=scale)]), shape=shape)
+    if (normalised := norms.normalised(node, u, inverse)) is not None:
+        return normalised
     same_shape(node, u, v)
     return Value(spellings.product(u.link, inverse.link, node.label, u.tolerance), u.shape, u.dtype)
 
@@ -65,7 +71,7 @@ def power(node):
         exponent = node.constant(1)
         node.require(exponent.size == 1, "one number as exponent", f"shape {exponent.shape}")
         steps = {1: (), 2: (Unary("square"),), 3: (Unary("cubic", {"linear": ZERO, "cubic": ONE}),),
-                 0.5: (Unary("sqrt"),), -1: (Unary("reciprocal"),)}
+                 0.5: (Unary("sqrt"),), -0.5: (Unary("sqrt"), Unary("reciprocal")), -1: (Unary("reciprocal"),)}
         node.require(exponent.item() in steps, "the exponent 1 or 2", exponent.item())
         _, shape = node.numbers(exponent, base)
         return node.then(base, *steps[exponent.item()], shape=shape)

@@ -5,7 +5,8 @@ import numpy as np
 from fastjac.formats._onnx import shapes, spellings
 from fastjac.formats._onnx.arithmetic import sum_of
 from fastjac.formats._onnx.messages import BOOL, DOUBLE, FLOAT, type_name
-from fastjac.formats._onnx.values import MOST_PLACED, Dense, Select, Value
+from fastjac.formats._onnx.values import Dense, Select, Value
+from fastjac.formats.links import MOST_PLACED
 
 
 def unchanged(node):

@@ -4,8 +4,9 @@ import numpy as np
 
 from fastjac.formats._onnx.chains import is_line, is_near, is_unary, line, names, peeled
 from fastjac.formats._onnx.spellings import then
-from fastjac.formats._onnx.values import ONE, Affine, Unary, fork
+from fastjac.formats._onnx.values import ONE, Affine, Unary
 from fastjac.formats.errors import ModelFormatError
+from fastjac.formats.links import fork
 
 # Beyond this PyTorch takes softplus(h) as h: they differ by 2e-9 there.
 SOFTPLUS_THRESHOLD = 20

@@ -4,7 +4,7 @@ A rule takes a `Node` and returns its first output: a `Value`, or an array where
 Attributes have the defaults of the ONNX specification, which are float32 where they are real numbers.
 """
 
-from fastjac.formats._onnx import activations, arithmetic, arrangement, comparisons, matrices
+from fastjac.formats._onnx import activations, arithmetic, arrangement, comparisons, matrices, norms
 
 unary = activations.unary
 
@@ -58,6 +58,10 @@ OPERATORS = {
     "MatMul": matrices.matmul,
     "Gemm": matrices.gemm,
     "BatchNormalization": matrices.batch_normalization,
+    "LayerNormalization": norms.layer_norm(True),
+    "RMSNormalization": norms.layer_norm(False),
+    "ReduceMean": norms.mean,
+    "ReduceSum": norms.total,
     "Identity": arrangement.unchanged,
     "Dropout": arrangement.dropout,
     "Cast": arrangement.cast,

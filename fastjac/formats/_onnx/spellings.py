@@ -9,8 +9,9 @@ type, it is 1.
 import numpy as np
 
 from fastjac.formats._onnx.chains import behind_lines, is_near, is_unary, line, names, peeled
-from fastjac.formats._onnx.values import ONE, PARTS, Affine, Dense, Link, Select, Sum, Unary, fork
+from fastjac.formats._onnx.values import ONE, PARTS, Affine, Center, Dense, Norm, Select, Sum, Unary
 from fastjac.formats.errors import ModelFormatError
+from fastjac.formats.links import Link, fork
 
 SQRT_HALF_PI = 1.2533141373155003
 GELU_CUBIC = 0.044715
@@ -38,6 +39,8 @@ def then(link, step, label, n=None):
             low, high = (np.clip(bound, *limits) for bound in bounds)
             if np.all(low < high):
                 return Link(parent, clip(low, high), label, n)
+        case Norm(takes_mean=False) if isinstance(last, Center):
+            return Link(parent, Norm(step.epsilon, True), label, n)
         case Unary(name="log") if is_unary(last, "sigmoid") or is_unary(last, "softmax"):
             return Link(parent, Unary("log_" + last.name), label, n)
         case Unary(name="log" | "reciprocal"):
@@ -161,6 +164,26 @@ def _sigmoid_gate(start, alpha, c, p, q, label, tolerance):
 
 def _multiplied(link, factor, label):
     return link if np.all(factor == 1) else then(link, Affine(scale=factor), label)
+
+
+def normalised(u, v, label):
+    """u·v where v is p/√(α mean(u²) + ε), None where it is not."""
+    start, left, right = fork(u, v)
+    core, lines = [], [[]]
+    for link in right:
+        if isinstance(link.step, Affine):
+            lines[-1].append(link)
+        else:
+            core.append(link.step)
+            lines.append([])
+    if left or names(core) != ("square", "Mean", "sqrt", "reciprocal"):
+        return None
+    (k, s), (m1, c1), (m2, c2), (r, t), (p, q) = map(line, lines)
+    alpha, epsilon = m2 * m1 * k**2, m2 * c1 + c2
+    numbers = (k, s, alpha, epsilon, r, t, p, q)
+    if any(np.ndim(number) for number in numbers) or any((s, t, q)) or not (alpha > 0 and r > 0 and epsilon >= 0):
+        return None
+    return _multiplied(then(start, Norm(epsilon / alpha, False), label), p / (r * np.sqrt(alpha)), label)
 
 
 def total(u, v, label):

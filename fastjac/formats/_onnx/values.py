@@ -1,17 +1,12 @@
-"""Values of a graph that depend on the input: each is a step away from an earlier one.
-
-So they form a tree with the input at its root, and two of them have a last common ancestor and two chains of
-steps from there: what an operator on both has to understand.
-"""
+"""The steps of an ONNX graph's links, and what its edges hold."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-ZERO, ONE = np.float64(0), np.float64(1)
+from fastjac.formats.links import Link
 
-# Entries of matrices that no file holds: of a layer that copies units or puts them together.
-MOST_PLACED = 2**22
+ZERO, ONE = np.float64(0), np.float64(1)
 
 
 @dataclass(frozen=True)
@@ -47,8 +42,8 @@ class Unary:
 # Functions that are no activations; they must become part of one before the network is made.
 PARTS = {
     "log": "log of a sum 1 + exp(h), of sigmoid or of softmax",
-    "sqrt": "no square root of what depends on the input",
-    "reciprocal": "1/(1 + exp(-h)) or h/(1 + |h|)",
+    "sqrt": "1/√(mean(h²) + ε)",
+    "reciprocal": "1/(1 + exp(-h)), h/(1 + |h|) or h/√(mean(h²) + ε)",
     "cubic": "a cubic inside the tanh of gelu",
     "sign": "a sign inside soft_shrink",
     "sign_shift": "a sign inside soft_shrink",
@@ -64,49 +59,28 @@ class Select:
 
 
 @dataclass(frozen=True)
+class Mean:
+    """One unit, the mean of all."""
+
+
+@dataclass(frozen=True)
+class Center:
+    """a = a - mean(a)."""
+
+
+@dataclass(frozen=True)
+class Norm:
+    """a = a/√(mean(a²) + ε), with the mean taken off a first or not."""
+
+    epsilon: np.float64
+    takes_mean: bool
+
+
+@dataclass(frozen=True)
 class Sum:
     """a = Σ g(a) over the branches g, each a chain of links; the empty one gives a itself."""
 
     branches: tuple
-
-
-class Link:
-    """A step from an earlier link, where it stands in the file, and how many units it gives."""
-
-    __slots__ = ("depth", "label", "n", "parent", "step")
-
-    def __init__(self, parent, step, label, n):
-        self.parent = parent
-        self.step = step
-        self.label = label
-        self.n = n
-        self.depth = 0 if parent is None else parent.depth + 1
-
-    def chain(self, ancestor):
-        """The links behind `ancestor` up to this one."""
-        links = []
-        link = self
-        while link is not ancestor:
-            links.append(link)
-            link = link.parent
-        return links[::-1]
-
-
-def fork(*links):
-    """The last common ancestor, and the chain from it to each of the links."""
-    ancestors = list(links)
-    depth = min(link.depth for link in links)
-    while True:
-        ancestors = [_ancestor(link, depth) for link in ancestors]
-        if all(link is ancestors[0] for link in ancestors):
-            return ancestors[0], *(link.chain(ancestors[0]) for link in links)
-        depth -= 1
-
-
-def _ancestor(link, depth):
-    while link.depth > depth:
-        link = link.parent
-    return link
 
 
 @dataclass(frozen=True)
