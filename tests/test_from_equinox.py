@@ -54,6 +54,18 @@ def gelu_tanh(h):
 SLOPES = np.array([0.1, -0.2, 0.3, 0.0])
 
 
+@pytest.mark.parametrize("weight, bias", [(SLOPES, b1), (SLOPES, None), (None, None)])
+def test_norms(weight, bias):
+    def scaled(h):
+        return h * (1 if weight is None else weight) + (0 if bias is None else bias)
+
+    norm = module("LayerNorm", shape=(4,), eps=0.5, weight=weight, bias=bias)
+    check(around(norm), lambda x: scaled((h := x @ W1 + b1 - (x @ W1 + b1).mean()) / np.sqrt((h**2).mean() + 0.5))
+          @ W2 + b2)
+    norm = module("RMSNorm", shape=(4,), eps=0.5, weight=weight, bias=bias)
+    check(around(norm), lambda x: scaled((h := x @ W1 + b1) / np.sqrt((h**2).mean() + 0.5)) @ W2 + b2)
+
+
 @pytest.mark.parametrize(
     "activation, f",
     [
@@ -100,7 +112,8 @@ def test_idle_modules(child):
 @pytest.mark.parametrize(
     "child, words",
     [
-        (module("LayerNorm"), ["'[1]'", "LayerNorm", "MLP"]),
+        (module("GroupNorm"), ["'[1]'", "GroupNorm", "MLP"]),
+        (module("LayerNorm", shape=(2, 2)), ["'[1]' (LayerNorm)", "(2, 2)"]),
         (module("Dropout", p=0.5, inference=False), ["'[1]' (Dropout)", "inference"]),
         (module("Lambda", fn=lambda x: 2 * x), ["'[1]' (Lambda)", "function of JAX", "<lambda>"]),
         (module("Lambda", fn=function("tanh", "mine")), ["mine: tanh"]),

@@ -89,6 +89,13 @@ LAYERS = {
         layer("BatchNormalization", moving_mean=b1, moving_variance=VARIANCE, epsilon=0.5, gamma=None, beta=None),
         lambda h: (h - b1) / np.sqrt(VARIANCE + 0.5),
     ),
+    "LayerNormalization": (layer("LayerNormalization", axis=-1, epsilon=0.5, gamma=SLOPES, beta=b1),
+                           lambda h: (h - h.mean()) / np.sqrt(((h - h.mean()) ** 2).mean() + 0.5) * SLOPES + b1),
+    "LayerNormalization without weights": (
+        layer("LayerNormalization", axis=[1], epsilon=0.5, gamma=None, beta=None),
+        lambda h: (h - h.mean()) / np.sqrt(((h - h.mean()) ** 2).mean() + 0.5)),
+    "RMSNormalization": (layer("RMSNormalization", axis=-1, epsilon=0.5, scale=SLOPES),
+                         lambda h: h / np.sqrt((h**2).mean() + 0.5) * SLOPES),
     "Dropout": (layer("Dropout", rate=0.5), lambda h: h),
     "Flatten": (layer("Flatten"), lambda h: h),
 }
@@ -138,11 +145,94 @@ def test_one_layer():
     check(dense(W1, b1), lambda x: x @ W1 + b1)
 
 
-def branched():
-    model = functional(dense(W1), layer("Add"))
-    node = model.outputs[0]._keras_history[0]._inbound_nodes[0]
-    node.input_tensors = node.input_tensors * 2
-    return model
+def call(one, *tensors):
+    """The tensor that a layer makes of others."""
+    one._inbound_nodes = [*getattr(one, "_inbound_nodes", []), SimpleNamespace(input_tensors=list(tensors))]
+    return SimpleNamespace(_keras_history=(one, len(one._inbound_nodes) - 1, 0))
+
+
+def joined(name, *branches, package="layers.merging", shape=(None, 3), **attributes):
+    """A functional model with one layer on each branch; None is the input itself."""
+    x = SimpleNamespace(shape=shape)
+    tensors = [x if one is None else call(one, x) for one in branches]
+    return layer("Functional", "models", inputs=[x], outputs=[call(layer(name, package, **attributes), *tensors)])
+
+
+def norm(name="LayerNormalization", **changes):
+    return layer(name, **{"axis": -1, "epsilon": 0.5, "gamma": SLOPES, "beta": b1} | changes)
+
+
+V = rng.normal(size=(3, 3))
+TANH = function("tanh")
+JOINED = {
+    "residual": (joined("Add", None, dense(V, b1[:3], TANH)), lambda x: x + np.tanh(x @ V + b1[:3])),
+    "residual, other order": (joined("Add", dense(V, None, TANH), None), lambda x: x + np.tanh(x @ V)),
+    "projection": (joined("Add", dense(W1, b1), dense(W1, -b1, TANH)), lambda x: x @ W1 + b1 + np.tanh(x @ W1 - b1)),
+    "two curved branches": (joined("Add", dense(W1, b1, function("sigmoid")), dense(W1, -b1, TANH)),
+                            lambda x: sigmoid(x @ W1 + b1) + np.tanh(x @ W1 - b1)),
+    "two linear branches": (joined("Add", dense(W1, b1), dense(2 * W1)), lambda x: 3 * x @ W1 + b1),
+    "three branches": (joined("Add", None, dense(V, None, TANH), dense(V, None, function("silu"))),
+                       lambda x: x + np.tanh(x @ V) + x @ V * sigmoid(x @ V)),
+    "twice the same": (joined("Add", None, None), lambda x: 2 * x),
+    "operation": (joined("Add", None, dense(V, None, TANH), package="ops.numpy"), lambda x: x + np.tanh(x @ V)),
+    "difference": (joined("Subtract", dense(V, None, TANH), None), lambda x: np.tanh(x @ V) - x),
+    "difference, other order": (joined("Subtract", None, dense(V, None, TANH)), lambda x: x - np.tanh(x @ V)),
+    "mean": (joined("Average", None, dense(V, None, TANH), dense(V)), lambda x: (x + np.tanh(x @ V) + x @ V) / 3),
+    "beside the input": (joined("Concatenate", None, dense(W1, b1, TANH), axis=-1),
+                         lambda x: np.concatenate([x, np.tanh(x @ W1 + b1)])),
+    "beside each other": (joined("Concatenate", dense(W1, b1, TANH), dense(V, None, TANH), None, axis=1),
+                          lambda x: np.concatenate([np.tanh(x @ W1 + b1), np.tanh(x @ V), x])),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_branches_that_meet(name):
+    model, f = JOINED[name]
+    n = len(f(X))
+    check(model, f)
+    last = rng.normal(size=(n, 2))
+    check(sequential(model, dense(last, b2)), lambda x: f(x) @ last + b2)
+    check(sequential(dense(V, b1[:3]), model, dense(last, b2)), lambda x: f(x @ V + b1[:3]) @ last + b2)
+
+
+def test_skips_within_skips():
+    first, second, third = (dense(V * factor, b1[:3], TANH) for factor in (1, 2, 3))
+    x = SimpleNamespace(shape=(None, 3))
+    h = call(first, x)
+    inner = call(layer("Add"), h, call(second, h))
+    outer = call(layer("Add"), x, call(third, inner), inner)
+
+    def f(x):
+        h = np.tanh(x @ V + b1[:3])
+        inner = h + np.tanh(2 * h @ V + b1[:3])
+        return x + np.tanh(3 * inner @ V + b1[:3]) + inner
+
+    check(layer("Functional", "models", inputs=[x], outputs=[outer]), f)
+
+
+def test_dtype_of_a_skip_is_that_of_the_weights():
+    single = W1.astype("f4")
+    model = joined("Add", dense(single, b1.astype("f4"), TANH), dense(single))
+    assert fj.from_keras(model).dtype == np.float32
+    assert fj.from_keras(model, dtype="float64").dtype == np.float64
+
+
+def test_a_ring_of_layers():
+    x, one = SimpleNamespace(shape=(None, 3)), dense(V)
+    tensor = call(one, x)
+    one._inbound_nodes[0].input_tensors = [tensor]
+    with pytest.raises(ModelFormatError, match="a ring"):
+        fj.from_keras(layer("Functional", "models", inputs=[x], outputs=[tensor]))
+
+
+def test_sums_of_sums_stay_small():
+    x = SimpleNamespace(shape=(None, 3))
+    before, last = x, call(dense(V, None, TANH), x)
+    for k in range(60):  # each the sum of the two before it
+        curved = call(layer("Activation", activation=TANH), last)
+        before, last = last, call(layer("Add", name=f"add{k}"), curved, before)
+    with pytest.raises(ModelFormatError, match="'add.*at most 4000 steps"):
+        fj.from_keras(layer("Functional", "models", inputs=[x], outputs=[last]))
 
 
 def two_outputs():
@@ -155,9 +245,21 @@ def two_outputs():
     "model, words",
     [
         (around(layer("Conv2D")), ["layer 'conv2d' (Conv2D)", "Dense", "Normalization"]),
-        (around(layer("LayerNormalization")), ["(LayerNormalization)"]),
+        (around(layer("GroupNormalization")), ["(GroupNormalization)", "LayerNormalization"]),
+        (around(layer("LayerNormalization", axis=[1, 2])), ["(LayerNormalization)", "axis=[1, 2]"]),
+        (around(norm(rms_scaling=True)), ["(LayerNormalization)", "rms_scaling=True", "RMSNormalization"]),
+        (around(norm(gamma=np.ones(3))), ["(LayerNormalization)", "4 units", "3"]),
         (sequential(around(layer("Conv2D"))), ["layer 'sequential': layer 'conv2d'"]),
-        (branched(), ["layer 'add' (Add)", "2 inputs"]),
+        (joined("Multiply", dense(W1), dense(W1, b1)), ["layer 'multiply' (Multiply)", "Concatenate", "2 inputs"]),
+        (joined("Add", dense(W1)), ["layer 'add' (Add)", "1 inputs"]),
+        (joined("Average", dense(W1), dense(W1), package="ops.numpy"), ["(Average)", "2 inputs"]),
+        (joined("Subtract", *[dense(W1)] * 3), ["(Subtract)", "3 inputs"]),
+        (joined("Add", dense(W1), dense(W2.T @ W1.T[:, :2])), ["(Add)"]),
+        (joined("Add", dense(W1), dense(W1[:, :2])), ["(Add)", "same width", "4 and 2"]),
+        (joined("Concatenate", dense(W1), dense(W1), axis=0), ["(Concatenate)", "axis=0"]),
+        (joined("Add", dense(W1), dense(W1), shape=(None, None)), ["(Add)", "with an Input"]),
+        (joined("Add", layer("Rescaling", scale=2, offset=0), layer("InputLayer"), shape=(None, 3, 1)),
+         ["(Add)", "one dimension", "2"]),
         (two_outputs(), ["one output", "2"]),
         (sequential(dense(W1), shape=(None, 4, 3)), ["(Dense)", "one dimension", "2"]),
         (sequential(dense(W1, built=False)), ["(Dense)", "built"]),

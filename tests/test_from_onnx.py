@@ -835,6 +835,41 @@ def test_constants_that_grow(tmp_path):
         fj.from_onnx(saved(tmp_path, model))
 
 
+@pytest.mark.parametrize("body", [
+    "n = Neg(x) y = Tanh(n)",
+    "y = Tanh(x)",
+    "t = MatMul(x, column) u = MatMul(t, row) v = Tanh(u) y = Sin(v)",
+    "t = MatMul(x, column) u = Tanh(t) v = MatMul(u, row) y = Add(v, x)",
+    "t = MatMul(x, column) u = Tanh(t) v = MatMul(u, row) w = Sin(t) z = MatMul(w, row) y = Add(v, z)",
+    "t = Tanh(x) y = Add(x, t)",
+    "y = LayerNormalization(x, one)",
+    "t = MatMul(x, column) u = MatMul(t, row) v = Tanh(u) y = LayerNormalization(v, one)",
+    "t = Relu(x) y = Mul(t, two)",
+])  # fmt: skip
+def test_layers_that_grow(tmp_path, body):
+    """What has no weights of its own is as wide as a file merely says, or as one vector is long."""
+    n = 2**19
+    text = f"g (double[N, {n}] x) => (double[N, M] y) <double two = {{2}}> {{ {body} }}"
+    model = parse(text, 17, column=np.ones((n, 1), "f4"), row=np.ones((1, n), "f4"), one=np.ones(n, "f4"))
+    path = saved(tmp_path, model)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelFormatError, match="expected layers with at most|expected at most 4194304 entries"):
+            fj.from_onnx(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**27
+    finally:
+        tracemalloc.stop()
+
+
+def test_sums_of_sums_stay_small():
+    names = [f"s{k}" for k in range(42)]  # each the sum of the two before it
+    body = "".join(f"{c} = Sin({b}) {d} = Add({c}, {a}) " for a, b, c, d in zip(
+        names, names[1:], (f"t{k}" for k in range(40)), names[2:]))
+    model = between_layers(f"s0 = Tanh(h) s1 = Sin(s0) {body} a = Tanh(s41)")
+    with pytest.raises(ModelFormatError, match=r"\(Add\): expected at most 4000 steps"):
+        fj.from_onnx(model)
+
+
 def test_operators_have_no_newer_version():
     """Each operator has the same meaning in all versions from OLDEST to NEWEST, or its rule asks for the version."""
     latest = {  # the latest version that the rules were written for

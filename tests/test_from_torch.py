@@ -79,6 +79,14 @@ MODULES = {
     "Dropout of nothing": (module("Dropout", p=0.0, training=True), lambda h: h),
     "Flatten": (module("Flatten", start_dim=1, end_dim=-1), lambda h: h),
     "Identity": (module("Identity"), lambda h: h),
+    "LayerNorm": (module("LayerNorm", normalized_shape=(4,), eps=0.5, weight=SLOPES, bias=b1),
+                  lambda h: (h - h.mean()) / np.sqrt(((h - h.mean()) ** 2).mean() + 0.5) * SLOPES + b1),
+    "LayerNorm without weights": (module("LayerNorm", normalized_shape=(4,), eps=1e-5, weight=None, bias=None),
+                                  lambda h: (h - h.mean()) / np.sqrt(((h - h.mean()) ** 2).mean() + 1e-5)),
+    "RMSNorm": (module("RMSNorm", normalized_shape=(4,), eps=None, weight=SLOPES),
+                lambda h: h / np.sqrt((h**2).mean() + 2.0**-52) * SLOPES),
+    "RMSNorm without weights": (module("RMSNorm", normalized_shape=(4,), eps=0.1, weight=None),
+                                lambda h: h / np.sqrt((h**2).mean() + 0.1)),
     "BatchNorm1d": (
         module("BatchNorm1d", running_mean=b1 + 1, running_var=np.arange(1.0, 5.0), eps=0.5, weight=SLOPES, bias=-b1),
         lambda h: (h - b1 - 1) / np.sqrt(np.arange(1.0, 5.0) + 0.5) * SLOPES - b1,
@@ -105,6 +113,11 @@ def test_subclasses_that_change_nothing_are_what_they_inherit_from():
     check(own, lambda x: x @ W1 + b1)
 
 
+def test_normalisation_before_the_first_weights():
+    norm = module("RMSNorm", normalized_shape=(3,), eps=0.1, weight=None)
+    check(sequential(norm, linear(W1, b1)), lambda x: x / np.sqrt((x**2).mean() + 0.1) @ W1 + b1)
+
+
 def test_half_precision_is_widened():
     net = fj.from_torch(linear(W1.astype(np.float16), b1.astype(np.float16)))
     assert net.dtype == np.float32
@@ -124,7 +137,12 @@ BATCH_NORM = {"running_mean": b1, "running_var": np.ones(4), "eps": 1e-5, "weigh
     "child, words",
     [
         (module("Conv2d"), ["Conv2d", "Linear", "Sequential"]),
-        (module("LayerNorm"), ["LayerNorm"]),
+        (module("GroupNorm"), ["GroupNorm", "LayerNorm"]),
+        (module("LayerNorm", normalized_shape=(2, 2), eps=1e-5, weight=None, bias=None), ["(LayerNorm)", "(2, 2)"]),
+        (module("LayerNorm", normalized_shape=(3,), eps=1e-5, weight=None, bias=None), ["(LayerNorm)", "4 units", "3"]),
+        (module("LayerNorm", normalized_shape=(4,), eps=-1.0, weight=None, bias=None), ["(LayerNorm)", "epsilon"]),
+        (module("RMSNorm", normalized_shape=(4,), eps=None, weight=None), ["(RMSNorm)", "eps=None"]),
+        (module("RMSNorm", normalized_shape=(4,), eps=None, weight=np.ones(4, "f2")), ["(RMSNorm)", "float16"]),
         (module("Dropout", p=0.1, training=True), ["(Dropout)", "evaluation", "training"]),
         (module("RReLU", lower=0.1, upper=0.3, training=True), ["(RReLU)", "evaluation"]),
         (module("BatchNorm1d", training=True, **BATCH_NORM), ["(BatchNorm1d)", "evaluation", "training"]),
@@ -140,7 +158,8 @@ BATCH_NORM = {"running_mean": b1, "running_var": np.ones(4), "eps": 1e-5, "weigh
         (module("Linear", parametrizations={}, weight=W1, bias=None), ["parametrizations"]),
         (module("Linear", weight=W1.T.astype(np.int8), bias=None), ["(Linear)", "int8"]),
         (linear(np.full((4, 4), np.inf)), ["(Linear)", "inf"]),
-        (standin("mine.Own", (module("Module"),), methods=("forward",)), ["Own", "its own forward"]),
+        (standin("mine.Own", (module("Module"),), methods=("forward",)),
+         ["Own", "its own forward", "from_onnx", "Residual"]),
         (module("Linear", weight=W1, bias=None, forward=print), ["Linear", "its own forward"]),
         (3, ["torch", "int"]),
     ],

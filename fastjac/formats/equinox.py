@@ -2,7 +2,16 @@
 
 from functools import partial
 
-from fastjac.formats.objects import as_array, as_row, errors_at, fail, library_class, make_dense, make_network
+from fastjac.formats.objects import (
+    as_array,
+    as_row,
+    errors_at,
+    fail,
+    library_class,
+    make_dense,
+    make_network,
+    make_norm,
+)
 from fastjac.parts import Elementwise
 
 # Functions of jax.nn, jax.numpy and jax.lax -> our name and the parameters that JAX takes by default.
@@ -38,7 +47,7 @@ FUNCTIONS = {
     "softmax": ("softmax", {}),
     "log_softmax": ("log_softmax", {}),
 }
-SUPPORTED = ("MLP", "Sequential", "Linear", "Lambda", "PReLU", "Identity", "Dropout")
+SUPPORTED = ("MLP", "Sequential", "Linear", "LayerNorm", "RMSNorm", "Lambda", "PReLU", "Identity", "Dropout")
 
 
 def from_equinox(module, *, dtype=None):
@@ -47,9 +56,9 @@ def from_equinox(module, *, dtype=None):
     Parameters
     ----------
     module : equinox.Module
-        `MLP`, or `Sequential`, nested in any way, of `MLP`, `Linear`, `Lambda`, `PReLU`, `Identity` and `Dropout`
-        (in inference mode). Activations are functions of ``jax.nn``, ``jax.numpy`` or ``jax.lax`` by themselves, or
-        with options through ``functools.partial``.
+        `MLP`, or `Sequential`, nested in any way, of `MLP`, `Linear`, `LayerNorm`, `RMSNorm`, `Lambda`, `PReLU`,
+        `Identity` and `Dropout` (in inference mode). Activations are functions of ``jax.nn``, ``jax.numpy`` or
+        ``jax.lax`` by themselves, or with options through ``functools.partial``.
     dtype : float32, float64 or None
         Of the network; None means that of the weights, float32 for half precision.
 
@@ -84,6 +93,10 @@ def _parts(module, name, at):
         return _perceptron(module, at)
     if name == "Linear":
         return [_linear(module, at)]
+    if name in ("LayerNorm", "RMSNorm"):
+        if len(module.shape) != 1:
+            fail(at, "one dimension that is normalised, the units", f"{tuple(module.shape)}")
+        return make_norm(module.shape[0], module.weight, module.bias, module.eps, at, name == "LayerNorm")
     if name == "Lambda":
         return _activation(module.fn, at)
     if name == "PReLU":

@@ -1,49 +1,15 @@
-"""Networks of Keras 3: Sequential models and chains of the functional interface, on any backend."""
+"""Networks of Keras 3: Sequential and functional models, with skips, on any backend."""
 
-import sys
+import math
+from typing import NamedTuple
 
 import numpy as np
 
-from fastjac.formats.objects import as_row, errors_at, fail, library_class, make_batch_norm, make_dense, make_network
-from fastjac.parts import Affine, Elementwise
-
-# Functions of keras.activations -> our name and parameters; leaky_relu the layer has another slope.
-FUNCTIONS = {
-    "linear": ("identity", {}),
-    "relu": ("relu", {}),
-    "relu6": ("relu6", {}),
-    "leaky_relu": ("leaky_relu", {"negative_slope": 0.2}),
-    "elu": ("elu", {"alpha": 1.0}),
-    "selu": ("selu", {}),
-    "celu": ("celu", {"alpha": 1.0}),
-    "tanh": ("tanh", {}),
-    "sigmoid": ("sigmoid", {}),
-    "log_sigmoid": ("log_sigmoid", {}),
-    "softplus": ("softplus", {}),
-    "softsign": ("softsign", {}),
-    "silu": ("silu", {}),
-    "mish": ("mish", {}),
-    "gelu": ("gelu", {}),
-    "exponential": ("exp", {}),
-    "hard_sigmoid": ("hard_sigmoid", {}),
-    "hard_silu": ("hard_swish", {}),
-    "hard_tanh": ("hard_tanh", {}),
-    "tanh_shrink": ("tanh_shrink", {}),
-    "soft_shrink": ("soft_shrink", {"threshold": 0.5}),
-    "hard_shrink": ("hard_shrink", {"threshold": 0.5}),
-    "softmax": ("softmax", {}),
-    "log_softmax": ("log_softmax", {}),
-}
-MODELS = ("Sequential", "Functional")
-ACTIVATION_LAYERS = ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")
-# What does nothing when a model predicts.
-IDLE = (
-    "InputLayer", "Identity", "Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D",
-    "ActivityRegularization",
-)
-SUPPORTED = (
-    *MODELS, "Dense", *ACTIVATION_LAYERS, "Normalization", "BatchNormalization", "Rescaling", "Flatten", *IDLE,
-)
+from fastjac.formats.keras_layers import IDLE, MERGES, METHODS, translated
+from fastjac.formats.links import Link, Sum, add_up, check_size, fork, steps_of
+from fastjac.formats.objects import dtype_of_weights, errors_at, fail, library_class, make_network
+from fastjac.layer import Layer
+from fastjac.parts import Affine
 
 
 def from_keras(model, *, dtype=None):
@@ -52,9 +18,10 @@ def from_keras(model, *, dtype=None):
     Parameters
     ----------
     model : keras.Model
-        Built: a `Sequential`, or a functional model that is one chain of layers; models may be layers. The layers
-        are `Dense`, `Activation` and the layers of activations, `Normalization`, `BatchNormalization`, `Rescaling`,
-        `Flatten`, and `Dropout` and its kin, which do nothing here. Activations are functions of
+        Built: a `Sequential`, or a functional model of one input and one output; models may be layers. The layers are
+        `Dense`, `Activation` and the layers of activations, `Normalization`, `BatchNormalization`,
+        `LayerNormalization`, `RMSNormalization`, `Rescaling`, `Flatten`; where branches meet `Add`, `Subtract`,
+        `Average`, `Concatenate`; and `Dropout` and its kin, which do nothing here. Activations are functions of
         ``keras.activations``, by their names or themselves.
     dtype : float32, float64 or None
         Of the network; None means that of the weights, float32 for half precision.
@@ -68,22 +35,29 @@ def from_keras(model, *, dtype=None):
     Raises
     ------
     ModelFormatError
-        If a layer or an activation is of another kind, or the model is no chain; the message names the layer.
+        If a layer or an activation is of another kind; the message names the layer.
     """
-    name = library_class(model, "keras", ("call", "__call__"), "from_keras")
-    chain = list(_flat(model, "from_keras") if name in MODELS else [(model, "from_keras")])
-    rank = _rank(model)
-    layers = []
-    for layer, place in chain:
-        name = library_class(layer, "keras", ("call", "__call__"), place)
-        at = f"{place} ({name})"
-        if name == "Flatten":
-            rank = 2
-        elif name not in (*IDLE, "Rescaling") and rank != 2:
-            fail(at, "points with one dimension, after Flatten if they have more", f"{rank - 1}")
-        with errors_at(at):
-            layers += [(at, part) for part in _translated(layer, name, at)]
-    return make_network(layers, "from_keras", dtype)
+    root = Link(None, None, "from_keras", _width(model))
+    chain = _after(model, _Value(root, _rank(model)), "from_keras").link.chain(root)
+    dtype = dtype_of_weights(steps_of(chain)) if dtype is None else dtype
+    return make_network(_parts(chain), "from_keras", dtype)
+
+
+# ---------------------------------------------------------------- what follows what
+
+
+class _Value(NamedTuple):
+    """What a tensor holds: a link, whose step is a part or a `Sum`, and the number of dimensions of a batch."""
+
+    link: Link
+    rank: int
+
+
+def _width(model):
+    """Units of a point, None where the model does not say."""
+    inputs = getattr(model, "inputs", None)
+    sizes = inputs[0].shape[1:] if inputs else (None,)
+    return None if None in sizes else math.prod(sizes)
 
 
 def _rank(model):
@@ -92,118 +66,105 @@ def _rank(model):
     return len(inputs[0].shape) if inputs else 2
 
 
-def _flat(model, place):
-    """Pairs (layer, place) from the input to the output, those of inner models in their place."""
-    name = library_class(model, "keras", ("call", "__call__"), place)
+def _after(layer, value, place):
+    """The value that a layer or a model makes of one."""
+    name = library_class(layer, "keras", METHODS, place)
     if name == "Sequential":
-        layers = model.layers
-    elif name == "Functional":
-        layers = _functional_chain(model, place)
-    else:
-        fail(place, "a Sequential or functional model", type(model).__name__)
-    for layer in layers:
-        at = f"{place}: layer {getattr(layer, 'name', '')!r}"
-        if library_class(layer, "keras", ("call", "__call__"), at) in MODELS:
-            yield from _flat(layer, at)
-        else:
-            yield layer, at
+        for inner in layer.layers:
+            value = _after(inner, value, _place_of(inner, place))
+        return value
+    if name == "Functional":
+        return _output(layer, value, place)
+    at = f"{place} ({name})"
+    if name == "Flatten":
+        return _Value(value.link, 2)
+    if name not in (*IDLE, "Rescaling") and value.rank != 2:
+        fail(at, "points with one dimension, after Flatten if they have more", f"{value.rank - 1}")
+    link = value.link
+    with errors_at(at):
+        for part in translated(layer, name, at):
+            link = Link(link, part, at, part.n_out if isinstance(part, Layer) else link.n)
+    return _Value(link, value.rank)
 
 
-def _functional_chain(model, place):
-    """The operations of a functional model, followed from its output to its input."""
+def _place_of(layer, place):
+    return f"{place}: layer {getattr(layer, 'name', '')!r}"
+
+
+def _output(model, value, place):
+    """The output of a functional model; a loop, as models may be deep."""
     for kind, tensors in (("input", model.inputs), ("output", model.outputs)):
         if len(tensors) != 1:
             fail(place, f"one {kind}", f"{len(tensors)}")
-    chain = []
-    tensor, first = model.outputs[0], model.inputs[0]
-    while tensor is not first:
-        operation, node = tensor._keras_history[:2]
-        inputs = operation._inbound_nodes[node].input_tensors
-        if len(inputs) != 1:
-            name = f"{operation.name!r} ({type(operation).__name__})"
-            fail(f"{place}: layer {name}", "a chain, each layer with one input", f"{len(inputs)} inputs")
-        chain.append(operation)
-        tensor = inputs[0]
-    return chain[::-1]
+    values, stack, entered = {id(model.inputs[0]): value}, [model.outputs[0]], set()
+    while stack:
+        tensor = stack[-1]
+        if id(tensor) in values:
+            stack.pop()
+            continue
+        layer, node = tensor._keras_history[:2]
+        inputs = layer._inbound_nodes[node].input_tensors
+        missing = [inner for inner in inputs if id(inner) not in values]
+        at = _place_of(layer, place)
+        if not missing:
+            values[id(tensor)] = _joined(layer, [values[id(inner)] for inner in inputs], at)
+        elif id(tensor) in entered:
+            fail(at, "layers that do not wait for themselves", "a ring of them")
+        else:
+            entered.add(id(tensor))
+            stack += missing
+    return values[id(model.outputs[0])]
 
 
-def _translated(layer, name, place):
-    if name in (*IDLE, "Flatten"):
-        return []
-    if name == "Dense":
-        return _dense(layer, place)
-    if name in ACTIVATION_LAYERS:
-        return _activation_layer(layer, name, place)
-    if name == "Rescaling":
-        scale, offset = (np.asarray(value, np.float64) for value in (layer.scale, layer.offset))
-        return [Affine(scale=scale, shift=offset)]
-    if name == "Normalization":
-        return [_normalization(layer, place)]
-    if name == "BatchNormalization":
-        statistics = layer.moving_mean, layer.moving_variance
-        return [make_batch_norm(*statistics, layer.epsilon, layer.gamma, layer.beta, place)]
-    return fail(place, f"one of {', '.join(SUPPORTED)}", name)
+def _joined(layer, values, place):
+    """The value that a layer makes of one or several."""
+    name = library_class(layer, "keras", METHODS, place)
+    if len(values) == 1 and name not in MERGES:
+        return _after(layer, values[0], place)
+    at = f"{place} ({name})"
+    # Operations on tensors, as of x + y, have the names of layers, and not always their meaning.
+    is_operation = ".ops." in type(layer).__module__
+    if name not in MERGES[: 2 if is_operation else None] or len(values) < 2 or (name == "Subtract" and len(values) > 2):
+        fail(at, f"a layer with one input, or one of {', '.join(MERGES)} with several", f"{len(values)} inputs")
+    if any(value.rank != 2 for value in values):
+        fail(at, "points with one dimension, after Flatten if they have more", f"{values[0].rank - 1}")
+    links = [value.link for value in values]
+    start, *_ = fork(*links)
+    if start.n is None or any(link.n is None for link in links):
+        fail(at, "a model with an Input, which says how many units there are", "none")
+    if name == "Concatenate":
+        if layer.axis not in (-1, 1):
+            fail(at, "axis=-1, over the units", f"axis={layer.axis}")
+        links = _side_by_side(links, at)
+    elif len({link.n for link in links}) > 1:
+        fail(at, "branches of the same width", " and ".join(str(link.n) for link in links))
+    with errors_at(at):
+        if name == "Subtract":
+            links[1] = Link(links[1], Affine(scale=-1.0), at, links[1].n)
+        link = Link(start, Sum(link.chain(start) for link in links), at, links[0].n)
+        return _Value(Link(link, Affine(scale=1 / len(links)), at, link.n) if name == "Average" else link, 2)
 
 
-def _dense(layer, place):
-    if getattr(layer, "quantization_mode", None) is not None:
-        fail(place, "weights that are not quantized", f"{layer.quantization_mode}")
-    if not layer.built:
-        fail(place, "a model that is built", "a layer without weights")
-    return [make_dense(layer.kernel, layer.bias, place), *_activation(layer.activation, place)]
+def _side_by_side(links, place):
+    """Each link with its units at their place among zeros."""
+    n = sum(link.n for link in links)
+    placed, at = [], 0
+    for link in links:
+        with errors_at(place):
+            check_size(link.n, n)
+        placed.append(Link(link, Layer(np.eye(link.n, n, at, dtype=np.float32)), place, n))
+        at += link.n
+    return placed
 
 
-def _activation(activation, place):
-    """Layers of what stands as activation= of a layer: a function, or a layer itself."""
-    if activation is None:
-        return []
-    name = getattr(activation, "__name__", type(activation).__name__)
-    module = getattr(activation, "__module__", None) or ""
-    if module.startswith("keras.") and ".activations" in module and name in FUNCTIONS:
-        ours, parameters = FUNCTIONS[name]
-        return [] if ours == "identity" else [Elementwise(ours, **parameters)]
-    if name in ACTIVATION_LAYERS and library_class(activation, "keras", ("call", "__call__"), place) == name:
-        return _activation_layer(activation, name, place)
-    return fail(place, f"an activation of keras.activations: {', '.join(FUNCTIONS)}", f"{module}.{name}")
-
-
-def _activation_layer(layer, name, place):
-    if name == "Activation":
-        return _activation(layer.activation, place)
-    if name == "ReLU":
-        return [_relu(layer, place)]
-    if name == "LeakyReLU":
-        return [Elementwise("leaky_relu", negative_slope=float(layer.negative_slope))]
-    if name == "PReLU":
-        return [Elementwise("prelu", slope=as_row(layer.alpha, f"{place}: alpha"))]
-    if name == "ELU":
-        return [Elementwise("elu", alpha=float(layer.alpha))]
-    if layer.axis not in (-1, 1):
-        fail(place, "axis=-1, over the units", f"axis={layer.axis}")
-    return [Elementwise("softmax")]
-
-
-def _relu(layer, place):
-    slope, top, threshold = layer.negative_slope, layer.max_value, layer.threshold
-    if top is None and not threshold:
-        return Elementwise("leaky_relu", negative_slope=float(slope)) if slope else Elementwise("relu")
-    if top is None and not slope:
-        return Elementwise("thresholded_relu", theta=float(threshold))
-    if not slope and not threshold:
-        return Elementwise("relu6") if top == 6 else Elementwise("hard_tanh", min=0.0, max=float(top))
-    return fail(
-        place,
-        "one of negative_slope, max_value and threshold",
-        f"negative_slope={slope}, max_value={top}, threshold={threshold}",
-    )
-
-
-def _normalization(layer, place):
-    if getattr(layer, "mean", None) is None:
-        fail(place, "statistics, by adapt() or mean= and variance=", "none")
-    mean = as_row(layer.mean, f"{place}: mean")
-    deviation = np.sqrt(as_row(layer.variance, f"{place}: variance"))
-    # Keras, which made the layer, keeps the smallest deviation as a setting of its own.
-    smallest = sys.modules["keras"].config.epsilon() if "keras" in sys.modules else 1e-7
-    deviation = np.maximum(deviation, smallest)
-    return Affine(scale=deviation, shift=mean) if layer.invert else Affine(scale=1 / deviation, center=mean)
+def _parts(chain):
+    """Pairs (place, part) of a chain of links."""
+    parts = []
+    for link in chain:
+        if isinstance(link.step, Sum):
+            with errors_at(link.label):
+                branches = [[part for _, part in _parts(branch)] for branch in link.step.branches]
+                parts += [(link.label, part) for part in add_up(branches, link.parent.n, link.n)]
+        else:
+            parts.append((link.label, link.step))
+    return parts

@@ -9,10 +9,11 @@ from inspect import getattr_static
 import numpy as np
 
 from fastjac.formats.errors import ModelFormatError
+from fastjac.formats.links import check_made
 from fastjac.layer import Layer
 from fastjac.lowering import Lowering
 from fastjac.network import Network
-from fastjac.parts import Affine, Residual
+from fastjac.parts import Affine, Concatenation, LayerNorm, Residual, RMSNorm
 
 HALF = ("float16", "bfloat16")
 
@@ -32,8 +33,11 @@ def errors_at(place):
         raise ModelFormatError(f"{place}: {error}") from error
 
 
-def library_class(x, package, methods, place):
-    """Name of the class of `package` that x is, or inherits from without redefining one of `methods`."""
+def library_class(x, package, methods, place, otherwise=""):
+    """Name of the class of `package` that x is, or inherits from without redefining one of `methods`.
+
+    `otherwise` says what else there is for one that does redefine it.
+    """
     for cls in type(x).__mro__:
         if cls.__module__.partition(".")[0] == package:
             break
@@ -42,7 +46,8 @@ def library_class(x, package, methods, place):
     for name in methods:
         of_its_own = getattr_static(type(x), name, None) is not getattr_static(cls, name, None)
         if of_its_own or name in getattr(x, "__dict__", {}):
-            fail(place, f"a {cls.__name__} as {package} defines it", f"{type(x).__name__} with its own {name}")
+            got = f"{type(x).__name__} with its own {name}{otherwise}"
+            fail(place, f"a {cls.__name__} as {package} defines it", got)
     return cls.__name__
 
 
@@ -90,6 +95,15 @@ def make_batch_norm(mean, variance, epsilon, scale, shift, place):
         return Affine(scale=scale / np.sqrt(variance), shift=shift, center=as_row(mean, f"{place}: mean"))
 
 
+def make_norm(n, scale, shift, epsilon, place, takes_mean=True):
+    """Parts of a normalisation over n units, of their mean or of the root mean square; scale and shift may be None."""
+    scale = np.broadcast_to(1.0 if scale is None else as_row(scale, f"{place}: scale"), n)
+    shift = None if shift is None else as_row(shift, f"{place}: shift")
+    with errors_at(place):
+        norm = (LayerNorm if takes_mean else RMSNorm)(scale, epsilon=float(epsilon))
+        return [norm] if shift is None else [norm, Affine(shift=shift)]
+
+
 def make_network(parts, source, dtype):
     """Network of pairs (place, part), in the dtype of its weights if `dtype` is None.
 
@@ -99,10 +113,11 @@ def make_network(parts, source, dtype):
     n_in = next(filter(None, map(_width, layers)), None)
     if n_in is None:
         fail(source, "at least one dense layer", "none")
+    with errors_at(source):
+        check_made(layers, n_in)
     if _width(layers[0]) is None:
         parts = [(source, Affine(shift=np.zeros(n_in))), *parts]  # says the width and does nothing else
-    if dtype is None:
-        dtype = np.result_type(*([W.dtype for W in _weights(layers)] or [np.float64]))
+    dtype = dtype_of_weights(layers) if dtype is None else dtype
     try:
         return Network([part for _, part in parts], dtype=dtype)
     except (TypeError, ValueError):
@@ -114,18 +129,27 @@ def make_network(parts, source, dtype):
             raise
 
 
+def dtype_of_weights(parts):
+    """float32 if all weights are, else float64; normalisations do not count."""
+    return np.result_type(*([W.dtype for W in _weights(parts)] or [np.float64]))
+
+
 def _width(part):
     """Inputs of a part that says so, else None."""
     if isinstance(part, Layer):
         return part.n_in
-    if isinstance(part, Residual):
-        return next(filter(None, map(_width, part.layers)), None)
-    return getattr(part, "n", None)
+    if isinstance(part, (Residual, Concatenation)):
+        return next(filter(None, map(_width, _parts_of(part))), None)
+    return part.affine.n if isinstance(part, LayerNorm) else getattr(part, "n", None)
 
 
 def _weights(parts):
     for part in parts:
         if isinstance(part, Layer):
             yield part.W
-        elif isinstance(part, Residual):
-            yield from _weights(part.layers)
+        elif isinstance(part, (Residual, Concatenation)):
+            yield from _weights(_parts_of(part))
+
+
+def _parts_of(block):
+    return block.layers if block.skip is None else (block.skip, *block.layers)

@@ -14,8 +14,9 @@ from fastjac.formats._onnx.node import Node
 from fastjac.formats._onnx.operators import OPERATORS
 from fastjac.formats._onnx.values import Value
 from fastjac.formats.errors import ModelFormatError
-from fastjac.formats.links import Link
+from fastjac.formats.links import Link, check_made
 from fastjac.network import Network
+from fastjac.parts import Affine
 
 # Versions of the default operator set whose operators are the ones that `operators` knows.
 OLDEST, NEWEST = 7, 28
@@ -67,7 +68,10 @@ def from_onnx(model, *, input=None, output=None, dtype=None):
             graph = _Graph(message, input, output)
             chain = graph.chain()
             dtype = graph.dtype if dtype is None else np.dtype(dtype)
-            return Network(layers_of(chain, graph.root.n, dtype), dtype=dtype)
+            n = graph.root.n
+            layers = layers_of(chain, n, dtype)
+            check_made(layers, n)
+            return Network([Affine(shift=np.zeros(n)), *layers], dtype=dtype)  # the first one says how many inputs
     except ValueError as error:
         raise ModelFormatError(f"{where}: {error}") from error
 
@@ -177,7 +181,7 @@ class _Graph:
 def _within(label, function, *arguments):
     try:
         return function(*arguments)
-    except ModelFormatError as error:
+    except ValueError as error:
         raise ModelFormatError(f"{label}: {error}") from None
 
 

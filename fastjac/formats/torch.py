@@ -1,5 +1,7 @@
 """Networks of PyTorch: `torch.nn.Sequential`, nested in any way, of layers that the table below names."""
 
+import numpy as np
+
 from fastjac.formats.objects import (
     as_array,
     as_row,
@@ -9,6 +11,7 @@ from fastjac.formats.objects import (
     make_batch_norm,
     make_dense,
     make_network,
+    make_norm,
 )
 from fastjac.parts import Elementwise
 
@@ -41,7 +44,11 @@ ACTIVATIONS = {
     "LogSoftmax": ("log_softmax", {}),
 }
 DROPOUTS = ("Dropout", "Dropout1d", "AlphaDropout", "FeatureAlphaDropout")
-SUPPORTED = ("Sequential", "Linear", "BatchNorm1d", "Flatten", "Identity", *DROPOUTS, *ACTIVATIONS)
+SUPPORTED = (
+    "Sequential", "Linear", "BatchNorm1d", "LayerNorm", "RMSNorm", "Flatten", "Identity", *DROPOUTS, *ACTIVATIONS,
+)
+# What to do about a forward of the user's.
+OTHERWISE = "; from_onnx reads what torch.onnx.export makes of it, or fastjac.Residual and its like build it anew"
 HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 # Below it, the straight line that Softplus becomes would be a different function, not a rounding of it.
@@ -55,8 +62,9 @@ def from_torch(module, *, dtype=None):
     ----------
     module : torch.nn.Module
         In evaluation mode (``module.eval()``), on any device: `Sequential`, nested in any way, of `Linear`,
-        `BatchNorm1d`, `Flatten`, `Identity`, `Dropout` and activations, or one of these. A module with a `forward`
-        of its own says nothing about what it computes: pass the `Sequential` in it, or use `from_state_dict`.
+        `BatchNorm1d`, `LayerNorm`, `RMSNorm`, `Flatten`, `Identity`, `Dropout` and activations, or one of these. A
+        module with a `forward` of its own, as of a residual block, says nothing about what it computes: pass the
+        `Sequential` in it, use `from_state_dict`, or export it and use `from_onnx`.
     dtype : float32, float64 or None
         Of the network; None means that of the weights, float32 for half precision.
 
@@ -85,7 +93,7 @@ def _layers(module, path):
     place = f"from_torch: module {path!r}" if path else "from_torch"
     if hasattr(module, "parametrizations"):
         fail(place, "plain weights", "parametrizations; torch.nn.utils.parametrize.remove_parametrizations ends them")
-    name = library_class(module, "torch", ("forward", "__call__"), place)
+    name = library_class(module, "torch", ("forward", "__call__"), place, OTHERWISE)
     for hooks in HOOKS:
         if getattr(module, hooks, None):
             fail(place, "a module without hooks", f"{name} with {hooks.strip('_').replace('_', ' ')}")
@@ -113,6 +121,8 @@ def _parts(module, name, at):
         return [
             make_batch_norm(module.running_mean, module.running_var, module.eps, module.weight, module.bias, at)
         ]
+    if name in ("LayerNorm", "RMSNorm"):
+        return _norm(module, name, at)
     if name == "Flatten":
         if module.start_dim != 1 or module.end_dim not in (1, -1):
             fail(at, "start_dim=1 and end_dim=-1", f"start_dim={module.start_dim} and end_dim={module.end_dim}")
@@ -122,6 +132,19 @@ def _parts(module, name, at):
     if name in DROPOUTS and module.p > 0:
         _check_evaluating(module, at)
     return []
+
+
+def _norm(module, name, at):
+    if len(module.normalized_shape) != 1:
+        fail(at, "one dimension that is normalised, the units", f"{tuple(module.normalized_shape)}")
+    epsilon, weight = module.eps, module.weight
+    if epsilon is None:  # that of the numbers it gets
+        dtype = str(getattr(weight, "dtype", None)).rpartition(".")[2]
+        if dtype not in ("float32", "float64"):
+            fail(at, "eps, or weights in float32 or float64, whose rounding it is", f"eps=None and {dtype}")
+        epsilon = np.finfo(dtype).eps
+    shift = module.bias if name == "LayerNorm" else None
+    return make_norm(module.normalized_shape[0], weight, shift, epsilon, at, takes_mean=name == "LayerNorm")
 
 
 def _check_evaluating(module, place):

@@ -103,8 +103,8 @@ def test_own_modules_are_named():
 
     with pytest.raises(ModelFormatError, match="Own"):
         fj.from_equinox(Own())
-    with pytest.raises(ModelFormatError, match=r"module '\[0\]'.*LayerNorm"):
-        fj.from_equinox(eqx.nn.Sequential([eqx.nn.LayerNorm(3)]))
+    with pytest.raises(ModelFormatError, match=r"module '\[0\]'.*GroupNorm"):
+        fj.from_equinox(eqx.nn.Sequential([eqx.nn.GroupNorm(1, 3)]))
 
 
 # --------------------------------------------------------------------------------------- flax

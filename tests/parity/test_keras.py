@@ -10,7 +10,7 @@ from standins import assert_agrees
 
 import fastjac as fj
 from fastjac import ModelFormatError
-from fastjac.formats.keras import FUNCTIONS
+from fastjac.formats.keras_layers import FUNCTIONS
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 jax = pytest.importorskip("jax")

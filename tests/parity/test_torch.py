@@ -147,7 +147,7 @@ def hooked():
         (Own, "its own forward"),
         (hooked, "forward hooks"),
         (lambda: nn.utils.parametrizations.orthogonal(nn.Linear(2, 2)), "parametrizations"),
-        (lambda: nn.LayerNorm(2), "LayerNorm"),
+        (lambda: nn.GroupNorm(1, 2), "GroupNorm"),
         (lambda: nn.Conv1d(2, 2, 1), "Conv1d"),
         (lambda: nn.LazyLinear(2), "LazyLinear"),
         (lambda: nn.ModuleList([nn.Linear(2, 2)]), "ModuleList"),

@@ -9,9 +9,9 @@ type, it is 1.
 import numpy as np
 
 from fastjac.formats._onnx.chains import behind_lines, is_near, is_unary, line, names, peeled
-from fastjac.formats._onnx.values import ONE, PARTS, Affine, Center, Dense, Norm, Select, Sum, Unary
+from fastjac.formats._onnx.values import ONE, PARTS, Affine, Center, Dense, Norm, Select, Unary
 from fastjac.formats.errors import ModelFormatError
-from fastjac.formats.links import Link, fork
+from fastjac.formats.links import Link, Sum, fork
 
 SQRT_HALF_PI = 1.2533141373155003
 GELU_CUBIC = 0.044715
@@ -199,7 +199,7 @@ def total(u, v, label):
     for chain in (left, right):
         # a + f(a) + g(a) is one sum of three.
         branches += chain[0].step.branches if len(chain) == 1 and isinstance(chain[0].step, Sum) else [chain]
-    return then(start, Sum(tuple(branches)), label, u.n)
+    return then(start, Sum(branches), label, u.n)
 
 
 def _activation_of_sum(start, one_line, one, other, label):

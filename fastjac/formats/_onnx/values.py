@@ -77,13 +77,6 @@ class Norm:
 
 
 @dataclass(frozen=True)
-class Sum:
-    """a = Σ g(a) over the branches g, each a chain of links; the empty one gives a itself."""
-
-    branches: tuple
-
-
-@dataclass(frozen=True)
 class Value:
     """What an edge of the graph holds: a link, seen in a shape and as a type."""
 
