@@ -73,8 +73,17 @@ def keras_files(path):
         keras.Layer("LeakyReLU", name="l", negative_slope=0.5),
         keras.dense("e", 4, 2, {"class_name": "ELU", "config": {"name": "elu", "alpha": 0.5}}, group="dense_1"),
     ]
-    for model in (keras.sequential(layers), keras.functional(layers)):
-        keras.WRITERS[path.suffix](path, model, layers)
+    skips = [
+        keras.dense("d", 3, 4, "tanh"),
+        keras.Layer("LayerNormalization", {"gamma": np.ones(4), "beta": np.ones(4)}, "layer_normalization", name="l",
+                    axis=[-1], epsilon=1e-3),
+        keras.dense("e", 4, 4, "relu", group="dense_1"),
+        keras.Layer("Add", name="a", trainable=True),
+    ]
+    models = ((keras.sequential(layers), layers), (keras.functional(layers), layers),
+              (keras.functional(skips, joined=["d"]), skips))
+    for model, its_layers in models:
+        keras.WRITERS[path.suffix](path, model, its_layers)
         yield
 
 
@@ -90,10 +99,13 @@ def onnx_files(path):
     import onnx.parser
 
     numbers = "double[3, 3] W = {1, -1, 2, 0.5, 3, 1, -2, 0.1, 1}, double[3] b = {0.1, 0, 2}, double two = {2}"
-    constants = "double half = {0.5}, double one = {1}, int64[2] flat = {-1, 3}, int64[2] some = {2, 0}"
+    constants = ("double half = {0.5}, double one = {1}, int64[2] flat = {-1, 3}, int64[2] some = {2, 0}, "
+                 "int64[1] last = {-1}")
     for body in (
         "h = Gemm <transB = 1> (x, W, b) t = Div(h, two) e = Erf(t) s = Add(e, one) g = Mul(h, s) a = Mul(g, half) "
         "r = Add(x, a) y = Softmax <axis = -1> (r)",
+        "h = MatMul(x, W) n = LayerNormalization(h, W2, b) m = ReduceMean(n, last) d = Sub(n, m) q = Mul(d, d) "
+        "v = ReduceMean(q, last) s = Sqrt(v) r = Div(d, s) t = MatMul(x, W) u = Sin(t) y = Sum(r, u, h)",
         "h = MatMul(x, W) n = BatchNormalization(h, b, b, b, W2) c = Concat <axis = 1> (n, x) i = Gather <axis = 1> "
         "(c, some) e = Exp(i) y = Clip(e, half, two)",
         "r = Reshape(x, flat) h = MatMul(r, W) p = Sub(h, b) z = Greater(p, half) q = Where(z, p, zero) "

@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from standins import assert_agrees, jacobian_by_complex_step
 
 import fastjac as fj
 from fastjac.formats import ModelFormatError
@@ -239,6 +240,36 @@ def test_layer_that_is_called_twice(path):
         np.testing.assert_array_equal(layer.W, written.arrays["kernel"])
 
 
+def test_skips_and_normalisation(saved):
+    layers = [
+        dense("a", 3, 3, "tanh"),
+        Layer("LayerNormalization", {"gamma": normal(3), "beta": normal(3)}, "layer_normalization", name="ln",
+              scale=True, center=True, axis=[-1], epsilon=0.1),
+        Layer("RMSNormalization", {"scale": normal(3)}, "rms_normalization", name="rms", axis=[-1], epsilon=0.1),
+        dense("b", 3, 3, "tanh", group="dense_1"),
+        Layer("Subtract", name="skip", trainable=True),
+    ]
+    net = fj.load(saved(functional(layers, joined=["a"]), layers), dtype="float64")
+    (W, b), (gamma, beta), (scale,), (V, c) = (
+        [array.astype(float) for array in layer.arrays.values()] for layer in layers[:-1])
+
+    def f(x):
+        a = np.tanh(x @ W + b)
+        h = (a - a.mean()) / np.sqrt(((a - a.mean()) ** 2).mean() + 0.1) * gamma + beta
+        return a - np.tanh(h / np.sqrt((h**2).mean() + 0.1) * scale @ V + c)
+
+    x = normal(3).astype(float)
+    assert_agrees(net, x, f(x), jacobian_by_complex_step(f, x))
+
+
+@pytest.mark.parametrize("shape", [[None, "3"], [None, 3.0], [None, -1], [None, 2**40], [3], {"a": 1}])
+def test_shapes_that_are_none(saved, shape):
+    layers = [dense("a", 3, 3)]
+    model = functional(layers)
+    model["config"]["layers"][0]["config"]["batch_shape"] = shape
+    assert "expected the shape of a batch of points" in refused(saved(model, layers))
+
+
 def test_file_of_keras_2(tmp_path):
     layers = [dense("dense", 3, 4, batch_input_shape=[None, 3]), Layer("LeakyReLU", name="leaky", alpha=0.25),
               dense("dense_1", 4, 2)]
@@ -267,7 +298,9 @@ def test_file_of_keras_2(tmp_path):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (Layer("LayerNormalization", name="ln"), "layer 'ln' (LayerNormalization): expected one of"),
+        (Layer("GroupNormalization", name="gn"), "layer 'gn' (GroupNormalization): expected one of"),
+        (Layer("LayerNormalization", name="ln", scale=False, center=False, axis=[1, 2], epsilon=1e-3),
+         "layer 'ln' (LayerNormalization): expected axis=-1, over the units, got axis=[1, 2]"),
         (Layer("Lambda", name="f", function={"class_name": "__lambda__", "config": {"code": "4wEAAAA="}}),
          "layer 'f' (Lambda): expected one of"),
         (dense("d", 3, 3, "my_activation"), "layer 'd' (Dense): expected an activation of keras.activations"),
@@ -300,10 +333,12 @@ def test_custom_classes(saved):
         assert "layer 2 of 2: expected layers and activations of Keras, got Dense of " in message
 
 
-def test_skip(saved):
-    layers = [dense("a", 3, 3), dense("b", 3, 3, group="dense_1"), Layer("Add", name="add")]
+@pytest.mark.parametrize("layer", [Layer("Multiply", name="join"), Layer("Average", name="join")])
+def test_branches_that_are_not_read(saved, layer):
+    """Average without "trainable" in its settings is the operation on tensors, which has weights."""
+    layers = [dense("a", 3, 3), dense("b", 3, 3, group="dense_1"), layer]
     message = refused(saved(functional(layers, joined=["a"]), layers))
-    assert "layer 'add' (Add): expected a chain, each layer with one input, got 2 inputs" in message
+    assert f"layer 'join' ({layer.class_name}): expected a layer with one input, or one of Add, " in message
 
 
 @pytest.mark.parametrize(
@@ -311,16 +346,20 @@ def test_skip(saved):
     [
         (lambda config: config.update(output_layers=[["a", 0, 0], ["b", 0, 0]]), "expected one output, got 2"),
         (lambda config: config.update(input_layers=None), "expected one input, got 0"),
-        (lambda config: config.update(output_layers=["none", 0, 0]), "'none' as an input, which is none"),
-        (lambda config: config.update(output_layers=["b", 7, 0]), "inbound_nodes with number 7"),
-        (lambda config: config["layers"][2].update(inbound_nodes=[]), "inbound_nodes with number 0, got []"),
-        (lambda config: config["layers"][1].update(inbound_nodes=[[[["b", 0, 0, {}]]]]), "which is used twice"),
+        (lambda config: config.update(output_layers=["none", 0, 0]), "are calls of others, got 'none', call 0"),
+        (lambda config: config.update(output_layers=["b", 7, 0]), "are calls of others, got 'b', call 7"),
+        (lambda config: config["layers"][2].update(inbound_nodes=[]),
+         "layer 'b' (Dense): expected a layer with one input"),
+        (lambda config: config["layers"][2].update(inbound_nodes=None),
+         "layer 'b': expected a list of inbound_nodes"),
+        (lambda config: config["layers"][1].update(inbound_nodes=[[[["b", 0, 0, {}]]]]),
+         "layer 'b': expected layers that do not wait"),
         (lambda config: config.update(layers={}), "expected a list of layers, got {}"),
         (lambda config: config.update(layers=[1]), "layer 1 of 1: expected an object as a layer, got int"),
         (lambda config: config.update(layers=[{"class_name": "Dense"}]), "a layer with class_name and config"),
     ],
 )
-def test_graph_that_is_no_chain(saved, change, message):
+def test_graphs_that_do_not_fit(saved, change, message):
     layers = [dense("a", 3, 3), dense("b", 3, 3, group="dense_1")]
     model = functional(layers)
     change(model["config"])

@@ -108,10 +108,9 @@ def _model(where, entry, variables, is_older):
         own = variables.of_layer(kind, settings.get("name"))
         layers.append(_layer(where, layer, own, is_older))
     if class_name != "Sequential":
-        layers = [layers[i] for i in _chain(where, config, entries)]
-    shape = getattr(layers[0], "batch_shape", None) or getattr(layers[0], "batch_input_shape", None)
-    shape = shape or config.get("build_input_shape")
-    inputs = [SimpleNamespace(shape=shape)] if isinstance(shape, list) else None
+        return _functional(where, config, entries, layers)
+    shape = _shape(layers[0]) or config.get("build_input_shape")
+    inputs = [SimpleNamespace(shape=_checked_shape(where, shape))] if shape else None
     return _made(where, "Sequential", name=config.get("name"), layers=layers, inputs=inputs)
 
 
@@ -134,7 +133,10 @@ def _layer(where, entry, variables, is_older):
         attributes |= variables.arrays(where, names)
     if config.get("activation") is not None:
         attributes["activation"] = _activation(where, config["activation"], variables, is_older)
-    return _made(where, class_name, **attributes)
+    # Operations on tensors, as of x + y, stand among the layers; in a .h5 file they have no module.
+    is_operation = ".ops." in str(entry.get("module")) or "trainable" not in config
+    package = "keras.ops" if is_operation else "keras.layers"
+    return _made(where, class_name, package, **attributes)
 
 
 def _variables_of(class_name, config):
@@ -146,7 +148,9 @@ def _variables_of(class_name, config):
         return [*scale, *shift, "moving_mean", "moving_variance"]
     if class_name == "Normalization" and config.get("mean") is None:
         return ["mean", "variance", "count"]
-    return ["alpha"] if class_name == "PReLU" else []
+    if class_name == "LayerNormalization":
+        return ["gamma"] * bool(config.get("scale", True)) + ["beta"] * bool(config.get("center", True))
+    return {"PReLU": ["alpha"], "RMSNormalization": ["scale"]}.get(class_name, [])
 
 
 def _activation(where, value, variables, is_older):
@@ -174,10 +178,10 @@ def _class_and_config(where, entry, kind=dict):
     return class_name, config
 
 
-def _made(where, class_name, **attributes):
+def _made(where, class_name, package="keras.layers", **attributes):
     """An object that `from_keras` takes for one of that class of Keras."""
     try:
-        return type(class_name, (SimpleNamespace,), {"__module__": "keras.layers"})(**attributes)
+        return type(class_name, (SimpleNamespace,), {"__module__": f"{package}.of_a_file"})(**attributes)
     except ValueError:  # of what can be no name of a class
         fail(where, "the name of a class", f"{class_name!r:.80}")
 
@@ -185,33 +189,45 @@ def _made(where, class_name, **attributes):
 # ---------------------------------------------------------------- functional models
 
 
-def _chain(where, config, entries):
-    """Indices of the layers from the input to the output, followed backwards."""
-    place_of = {entry.get("name", entry["config"].get("name")): i for i, entry in enumerate(entries)}
-    ends = []
-    for kind in ("input", "output"):
-        found = list(_histories(config.get(f"{kind}_layers")))
-        if len(found) != 1:
-            fail(where, f"one {kind}", f"{len(found)}")
-        ends.append(found[0])
-    (first, _), (name, node) = ends
-    chain, seen = [], set()
-    while True:
-        if name not in place_of or (name, node) in seen:
-            got = "used twice" if (name, node) in seen else "none"
-            fail(where, "a chain of layers", f"{name!r:.80} as an input, which is {got}")
-        seen.add((name, node))
-        chain.append(place_of[name])
-        if name == first:
-            return chain[::-1]
-        nodes = entries[chain[-1]].get("inbound_nodes")
-        if not (isinstance(nodes, list) and 0 <= node < len(nodes)):
-            fail(f"{where}: layer {name!r:.80}", f"inbound_nodes with number {node}", f"{nodes!r:.80}")
-        inputs = list(_histories(nodes[node]))
-        if len(inputs) != 1:
-            fail(f"{where}: layer {name!r:.80} ({entries[chain[-1]]['class_name']})",
-                 "a chain, each layer with one input", f"{len(inputs)} inputs")
-        name, node = inputs[0]
+def _functional(where, config, entries, layers):
+    """What `from_keras` takes for a functional model: tensors know the layer and the call that they come from."""
+    layer_of = {entry.get("name", entry["config"].get("name")): layer for entry, layer in zip(entries, layers)}
+    nodes_of = {}
+    for entry, layer in zip(entries, layers):
+        nodes = entry.get("inbound_nodes")
+        if not isinstance(nodes, list):
+            fail(f"{where}: layer {entry['config'].get('name')!r:.80}", "a list of inbound_nodes", f"{nodes!r:.80}")
+        nodes_of[id(layer)] = nodes or [[]]  # an InputLayer has none
+    tensors = {}
+
+    def tensor(name, node):
+        layer = layer_of.get(name)
+        if layer is None or not 0 <= node < len(nodes_of[id(layer)]):
+            fail(where, "layers whose inputs are calls of others", f"{name!r:.80}, call {node}")
+        return tensors.setdefault((name, node), SimpleNamespace(_keras_history=(layer, node, 0)))
+
+    for layer in layers:
+        layer._inbound_nodes = [
+            SimpleNamespace(input_tensors=[tensor(*history) for history in _histories(node)])
+            for node in nodes_of[id(layer)]
+        ]
+    ends = [[tensor(*end) for end in _histories(config.get(f"{kind}_layers"))] for kind in ("input", "output")]
+    for one in ends[0]:
+        one.shape = _checked_shape(where, _shape(one._keras_history[0]))
+    return _made(where, "Functional", name=config.get("name"), inputs=ends[0], outputs=ends[1])
+
+
+def _shape(layer):
+    """Of a batch of points, as a layer that begins a model says it."""
+    return getattr(layer, "batch_shape", None) or getattr(layer, "batch_input_shape", None)
+
+
+def _checked_shape(where, shape):
+    shape = [None, None] if shape is None else shape
+    good = isinstance(shape, list) and all(n is None or (type(n) is int and 0 < n < 2**31) for n in shape)
+    if not (good and len(shape) > 1):
+        fail(where, "the shape of a batch of points", f"{shape!r:.80}")
+    return shape
 
 
 def _histories(value):
