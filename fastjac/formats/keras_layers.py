@@ -78,7 +78,7 @@ def _norm(layer, name, place):
         fail(place, "rms_scaling=False; RMSNormalization is the normalisation of that name", "rms_scaling=True")
     scale, shift = (layer.gamma, layer.beta) if takes_mean else (layer.scale, None)
     known = next((array for array in (scale, shift) if array is not None), None)
-    n = () if known is None else np.size(known)
+    n = () if known is None else tuple(known.shape)
     return make_norm(n, scale, shift, layer.epsilon, place, takes_mean)
 
 

@@ -32,6 +32,9 @@ LAYERS = {
                       lambda: layers.Normalization(mean=[1.0, 2.0, 0.5], variance=[4.0, 1.0, 0.3], invert=True)],
     "Rescaling": [lambda: layers.Rescaling(0.3, 0.2), lambda: layers.Rescaling([0.3, 1, 2], [0, 1, 0])],
     "BatchNormalization": [layers.BatchNormalization, lambda: layers.BatchNormalization(scale=False, center=False)],
+    "LayerNormalization": [layers.LayerNormalization, lambda: layers.LayerNormalization(epsilon=0.1, scale=False),
+                           lambda: layers.LayerNormalization(center=False)],
+    "RMSNormalization": [layers.RMSNormalization, lambda: layers.RMSNormalization(epsilon=0.1)],
     "idle": [lambda: layers.Dropout(0.5), lambda: layers.GaussianNoise(0.1), layers.Flatten, layers.Identity],
 }
 CASES = [pytest.param(make, id=f"{name}{k}") for name, makes in LAYERS.items() for k, make in enumerate(makes)]
@@ -54,7 +57,8 @@ def scramble(model, seed):
         weight.assign(np.abs(value) + 0.3 if "variance" in weight.path else value)
 
 
-def check(model, points, tolerance):
+def check(model, points, tolerance, *others):
+    """The network of the model, and others that are to be the same."""
     net = fj.from_keras(model)
     assert net.dtype == keras.config.floatx()
 
@@ -68,7 +72,8 @@ def check(model, points, tolerance):
 
     points = points.astype(net.dtype)
     for x, y, J in zip(points, *map(np.asarray, value_and_jacobian(points))):
-        assert_agrees(net, x, y, J, tolerance)
+        for one in (net, *others):
+            assert_agrees(one, x, y, J, tolerance)
 
 
 def compute_in(dtype):
@@ -81,7 +86,7 @@ def points(n, seed=0):
 
 
 # Keras computes these in single precision, whatever the model's own.
-ROUNDED = ("batch_normalization", "tanh")
+ROUNDED = ("batch_normalization", "layer_normalization", "rms_normalization", "tanh")
 
 
 @pytest.mark.parametrize("make", CASES)
@@ -115,6 +120,50 @@ def test_random_chain(widths, seed, nested, functional, single, data):
     check(model, points(widths[0], seed), 2e-5 if single else 1e-12)
 
 
+@settings(max_examples=12, derandomize=True)
+@given(n_in=st.integers(1, 6), width=st.integers(1, 9), seed=st.integers(0, 99), single=st.booleans(), data=st.data())
+def test_random_graph(tmp_path_factory, n_in, width, seed, single, data):
+    """Blocks with skips of several kinds, live and from both kinds of file."""
+    compute_in("float32" if single else "float64")
+    smooth = st.sampled_from(["silu", "gelu", "softplus", "mish", "sigmoid"])
+    # Keras computes them in single precision.
+    norms = st.sampled_from([layers.Identity] if not single else [layers.Identity, layers.RMSNormalization, lambda: layers.RMSNormalization(epsilon=0.1)])
+
+    def block(x, n):
+        y = data.draw(norms)()(layers.Dense(data.draw(st.integers(1, 9)), activation=data.draw(smooth))(x))
+        return layers.Dense(n, activation=data.draw(st.sampled_from([None, "silu"])))(y)
+
+    x = keras.Input((n_in,))
+    y = layers.Dense(width, activation=data.draw(smooth))(x)
+    kinds = st.sampled_from(["add", "+", "-", "project", "mean", "beside", "nest"])
+    for kind in data.draw(st.lists(kinds, max_size=3)):
+        n = y.shape[1]
+        if kind == "add":
+            y = layers.Add()([y, block(y, n), block(x, n)])
+        elif kind == "+":
+            y = y + block(y, n)
+        elif kind == "-":
+            y = layers.Subtract()([block(y, n), y])
+        elif kind == "project":
+            y = layers.Add()([layers.Dense(width)(y), block(y, width)])
+        elif kind == "mean":
+            y = layers.Average()([y, block(y, n)])
+        elif kind == "beside":
+            y = layers.Concatenate()([y, x, block(x, 2)])
+        else:
+            z = keras.Input((n,))
+            y = keras.Model(z, layers.Add()([z, block(z, n)]))(y)
+    model = keras.Model(x, layers.Dense(2)(y))
+    scramble(model, seed)
+    tolerance = 1e-4 if single else 1e-11
+    nets = []
+    for suffix in (".keras", ".h5"):
+        path = tmp_path_factory.mktemp("saved") / f"net{suffix}"
+        model.save(path)
+        nets.append(fj.from_keras_file(path))
+    check(model, points(n_in, seed), tolerance, *nets)
+
+
 def test_adapted_normalization():
     compute_in("float64")
     normalization = layers.Normalization()
@@ -140,7 +189,7 @@ class Own(layers.Layer):
     "layer, words",
     [
         (Own(), "Own with its own call"),
-        (layers.LayerNormalization(), "LayerNormalization"),
+        (layers.GroupNormalization(1), "GroupNormalization"),
         (layers.Reshape((3, 1)), "Reshape"),
         (layers.Dense(2, activation=lambda x: x), "<lambda>"),
         (layers.Dense(2, activation=keras.ops.gelu), "keras.src.ops.nn.gelu"),
@@ -151,7 +200,12 @@ def test_what_cannot_be_read_is_named(layer, words):
         fj.from_keras(keras.Sequential([keras.Input((3,)), layer]))
 
 
-def test_skips_are_named():
+@pytest.mark.parametrize("join", [
+    lambda x, y: layers.Multiply(name="join")([x, y]), lambda x, y: layers.Dot(1, name="join")([x, y]),
+    lambda x, y: keras.src.ops.numpy.Average(name="join")(x, weights=y),
+    lambda x, y: keras.src.ops.numpy.Add(name="join")(x, 1.0),
+])  # fmt: skip
+def test_what_cannot_be_joined_is_named(join):
     x = keras.Input((3,))
-    with pytest.raises(ModelFormatError, match="layer 'skip' \\(Add\\).* 2 inputs"):
-        fj.from_keras(keras.Model(x, layers.Add(name="skip")([x, layers.Dense(3)(x)])))
+    with pytest.raises(ModelFormatError, match="layer 'join' .*Add, Subtract"):
+        fj.from_keras(keras.Model(x, join(x, layers.Dense(3)(x))))

@@ -20,7 +20,7 @@ class TestTorch:
         type(self).torch = pytest.importorskip("torch")
         self.torch.manual_seed(0)
 
-    @pytest.fixture(params=["traced", "compiled"])
+    @pytest.fixture(params=["traced", "traced to version 16", "compiled"])
     def exported(self, request, tmp_path):
         """Function from a module to the network of its file."""
         torch = self.torch
@@ -30,8 +30,10 @@ class TestTorch:
         def export(module, n_in):
             path = tmp_path / "net.onnx"
             x = torch.zeros(2, n_in, dtype=next(module.parameters()).dtype)
-            if request.param == "traced":
-                torch.onnx.export(module, (x,), path, dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "n"}})
+            if request.param != "compiled":
+                version = 16 if "16" in request.param else None
+                torch.onnx.export(module, (x,), path, dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "n"}},
+                                  opset_version=version)
             else:
                 shapes = ({0: torch.export.Dim.DYNAMIC},)
                 torch.onnx.export(module, (x,), dynamo=True, verbose=False, dynamic_shapes=shapes).save(path)
@@ -56,6 +58,41 @@ class TestTorch:
         nn = self.torch.nn
         module = nn.Sequential(nn.Linear(4, 9), getattr(nn, name)(), nn.Linear(9, 3)).eval()
         self.check(exported(module, 4), module, 2e-6)
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_random_blocks(self, exported, seed):
+        """Norms, skips, skips with a layer, softmax inside a block, in both types."""
+        torch, nn = self.torch, self.torch.nn
+        torch.manual_seed(seed)
+        random = np.random.default_rng(seed)
+
+        class RMSNorm(nn.Module):  # as users wrote it before there was one; exporters to older versions have none
+            def __init__(self, n):
+                super().__init__()
+                self.weight = nn.Parameter(torch.randn(n))
+
+            def forward(self, x):
+                return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-3) * self.weight
+
+        class Block(nn.Module):
+            def __init__(self, n_in, n_out):
+                super().__init__()
+                n = int(random.integers(1, 9))
+                norms = [nn.LayerNorm, RMSNorm, lambda n: nn.LayerNorm(n, bias=False)]
+                norm = random.choice(norms)
+                activation = random.choice([nn.SiLU, nn.GELU, nn.Tanh, lambda: nn.Softmax(-1)])()
+                self.inner = nn.Sequential(norm(n_in), nn.Linear(n_in, n), activation, nn.Linear(n, n_out))
+                self.skip = nn.Identity() if n_in == n_out else nn.Linear(n_in, n_out)
+
+            def forward(self, x):
+                return self.skip(x) + self.inner(x)
+
+        widths = random.choice([3, 5], size=5)
+        blocks = [Block(int(n), int(m)) for n, m in zip(widths, widths[1:])]
+        module = nn.Sequential(nn.Linear(4, int(widths[0])), *blocks, nn.LayerNorm(int(widths[-1]))).eval()
+        self.check(exported(module, 4), module, 5e-5)
+        module.double()
+        self.check(exported(module, 4), module, 1e-11)
 
     def test_skips_in_double(self, exported):
         torch, nn = self.torch, self.torch.nn

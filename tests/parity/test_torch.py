@@ -45,7 +45,20 @@ def batch_norm(n):
     return module
 
 
+def norm(make):
+    def made(n):
+        module = make(n)
+        for array in module.parameters():
+            nn.init.normal_(array)
+        return module
+
+    return made
+
+
 BETWEEN = {
+    "layer norm": norm(nn.LayerNorm), "layer norm without shift": norm(lambda n: nn.LayerNorm(n, 0.1, bias=False)),
+    "plain layer norm": lambda n: nn.LayerNorm(n, elementwise_affine=False),
+    "rms norm": norm(lambda n: nn.RMSNorm(n, 1e-3)), "plain rms norm": lambda n: nn.RMSNorm(n, 0.1, False),
     "batch norm": batch_norm, "plain batch norm": lambda n: nn.BatchNorm1d(n, affine=False), "slopes": slopes,
     "dropout": lambda n: nn.Dropout(), "identity": lambda n: nn.Identity(), "flatten": lambda n: nn.Flatten(),
     "empty": lambda n: nn.Sequential(),
@@ -104,6 +117,16 @@ def test_softplus_beyond_its_threshold():
     for x in (30.0, 100.0, -100.0):
         point = torch.tensor([[x]], dtype=torch.float64)
         assert abs(net([x])[0] - module(point).item()) <= 2.1e-9 / 0.5
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_rms_norm_without_epsilon(dtype):
+    """It takes the rounding of its input, which shows where that is small."""
+    module = nn.RMSNorm(3, dtype=dtype)
+    net = fj.from_torch(module)
+    x = 1e-4 * torch.tensor([1.0, -2.0, 0.5], dtype=dtype)
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-13
+    np.testing.assert_allclose(net(x.numpy()), module(x).detach().numpy(), rtol=tolerance)
 
 
 def test_half_precision():
