@@ -1,14 +1,18 @@
-"""The readers as a whole: their names, and that one is imported only when it is asked for."""
+"""The readers as a whole: their names, that one is imported only when it is asked for, the page that lists them."""
 
 import pickle
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastjac as fj
 from fastjac import formats
+from fastjac.formats import equinox, keras_layers, sklearn, sklearn_transformers, torch
+from fastjac.formats._onnx.operators import OPERATORS
 from fastjac.formats.loading import READERS
 
 
@@ -42,7 +46,8 @@ def test_a_reader_does_not_import_the_others():
         "print(*sorted(name for name in sys.modules if name.startswith('fastjac.formats.')))"
     )
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert result.stdout.split() == [f"fastjac.formats.{name}" for name in ("errors", "loading", "objects", "torch")]
+    modules = ("errors", "links", "loading", "objects", "torch")
+    assert result.stdout.split() == [f"fastjac.formats.{name}" for name in modules]
 
 
 def test_messages_are_short(tmp_path):
@@ -55,3 +60,51 @@ def test_messages_are_short(tmp_path):
     assert 1900 < len(message) <= 2000
     assert "log_softmax" in message  # at its end
     assert str(pickle.loads(pickle.dumps(caught.value))) == message
+
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def names_of_readers():
+    """Column of docs/operators.md -> the names that its reader knows."""
+    functions = [f"numpy.{f.__name__}" for f in sklearn_transformers.FUNCTIONS if f is not None]
+    return {
+        "PyTorch": torch.SUPPORTED,
+        "Keras": (*keras_layers.SUPPORTED, *keras_layers.FUNCTIONS),
+        "ONNX": [name.rpartition(".")[2] for name in OPERATORS],
+        "scikit-learn": (*sklearn.PREDICTORS, *sklearn_transformers.TRANSFORMERS, *sklearn.ACTIVATIONS, *functions),
+        "Equinox, JAX": (*equinox.SUPPORTED, *equinox.FUNCTIONS),
+    }
+
+
+def rows_of_page():
+    """Dictionaries column -> set of names, of all rows; the first column is "becomes"."""
+    columns = None
+    for line in (DOCS / "operators.md").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("|"):
+            columns = None
+        elif columns is None:
+            columns = ["becomes", *(cell.strip() for cell in line.split("|")[2:-1])]
+        elif not line.startswith("|---"):
+            yield dict(zip(columns, (set(re.findall("`(.+?)`", cell)) for cell in line.split("|")[1:-1]), strict=True))
+
+
+@pytest.mark.skipif(not DOCS.is_dir(), reason="needs the sources beside the tests")
+def test_page_of_operators_lists_what_the_readers_know():
+    rows = list(rows_of_page())
+    for column, names in names_of_readers().items():
+        assert set().union(*(row[column] for row in rows)) == set(names), column
+    becomes = set().union(*(row["becomes"] for row in rows))
+    parts = {"Layer", "Affine", "LayerNorm", "RMSNorm", "Residual", "Elementwise"}
+    assert parts <= becomes <= parts | set(fj.ACTIVATIONS)
+
+
+@pytest.mark.skipif(not DOCS.is_dir(), reason="needs the sources beside the tests")
+@pytest.mark.parametrize("column, table", [
+    ("PyTorch", torch.ACTIVATIONS), ("Keras", keras_layers.FUNCTIONS), ("Equinox, JAX", equinox.FUNCTIONS),
+])  # fmt: skip
+def test_page_of_operators_has_them_in_their_rows(column, table):
+    rows_of = {name: row for row in rows_of_page() for name in row["becomes"] if name in fj.ACTIVATIONS}
+    for name, (ours, _) in table.items():
+        if ours != "identity":
+            assert name in rows_of[ours][column], (name, ours)
