@@ -13,7 +13,7 @@ from fastjac.formats.links import check_made
 from fastjac.layer import Layer
 from fastjac.lowering import Lowering
 from fastjac.network import Network
-from fastjac.parts import Affine, Concatenation, LayerNorm, Residual, RMSNorm
+from fastjac.parts import Affine, LayerNorm, Residual, RMSNorm
 
 HALF = ("float16", "bfloat16")
 
@@ -138,7 +138,7 @@ def _width(part):
     """Inputs of a part that says so, else None."""
     if isinstance(part, Layer):
         return part.n_in
-    if isinstance(part, (Residual, Concatenation)):
+    if isinstance(part, Residual):
         return next(filter(None, map(_width, _parts_of(part))), None)
     return part.affine.n if isinstance(part, LayerNorm) else getattr(part, "n", None)
 
@@ -147,7 +147,7 @@ def _weights(parts):
     for part in parts:
         if isinstance(part, Layer):
             yield part.W
-        elif isinstance(part, (Residual, Concatenation)):
+        elif isinstance(part, Residual):
             yield from _weights(_parts_of(part))
 
 
