@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax_oracle import double_precision  # noqa: F401
 from standins import assert_agrees
 
 import fastjac as fj
@@ -41,11 +42,8 @@ CASES = [pytest.param(make, id=f"{name}{k}") for name, makes in LAYERS.items() f
 
 
 @pytest.fixture(autouse=True, scope="module")
-def double_precision():
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
+def usual_precision():
     yield
-    jax.config.update("jax_enable_x64", before)
     compute_in("float32")
 
 
