@@ -210,8 +210,9 @@ def test_center_loses_no_digits():
     np.testing.assert_allclose(net(x), exact, rtol=4e-16)
 
 
-def test_page_runs():
-    page = Path(__file__).parents[1] / "docs" / "layers.md"
+@pytest.mark.parametrize("name", ["layers", "scaling"])
+def test_page_runs(name):
+    page = Path(__file__).parents[1] / "docs" / f"{name}.md"
     if not page.exists():
         pytest.skip("needs the sources beside the tests")
     exec("".join(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)), {})
