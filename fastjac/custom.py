@@ -67,8 +67,8 @@ def register_activation(name, f=None, derivative=None, *, address=None, address_
     >>> fj.Network([([[2.0]], None, "wave")]).jacobian([0.0])
     array([[1.]])
     """
-    if not (isinstance(name, str) and name.isidentifier()):
-        raise ValueError(f"name: expected an identifier, got {name!r}")
+    if not (isinstance(name, str) and name.isidentifier() and name.isascii()):
+        raise ValueError(f"name: expected an identifier of ASCII letters, as `export_c` writes it, got {name!r}")
     parameters = dict(parameters or {})
     latex = rf"\mathrm{{{name}}}".replace("_", r"\_")
     entry = Activation(

@@ -231,6 +231,7 @@ def test_a_kink_has_to_be_told(name):
 @pytest.mark.parametrize("arguments, options, error, message", [
     (("two words", np.sin, np.cos), {}, ValueError, "name: expected an identifier"),
     ((5, np.sin, np.cos), {}, ValueError, "name: expected an identifier"),
+    (("größe", np.sin, np.cos), {}, ValueError, "name: expected an identifier of ASCII letters"),
     (("tanh", np.sin, np.cos), {}, ValueError, "name: expected one that no activation has, got 'tanh'"),
     (("ReLU", np.sin, np.cos), {}, ValueError, "which is relu"),
     (("new", np.sin), {}, TypeError, "expected two callables, or an address"),
