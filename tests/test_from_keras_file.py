@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -500,3 +501,24 @@ def test_without_h5py(saved, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ImportError, match="expected h5py, which reads it, to be installed"):
         fj.from_keras_file(path)
+
+
+def test_description_that_unpacks_to_more_than_it_says(path):
+    """The size in the archive's directory is believed, and the rest of the stream is left alone."""
+    layer = dense("d", 3, 2)
+    description = json.dumps(sequential([layer])).encode()
+    bomb = description + b" " * 2**27
+    archive(path, "{}", [layer])
+    with zipfile.ZipFile(path) as written:
+        weights = written.read("model.weights.h5")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("config.json", bomb)
+        file.writestr("model.weights.h5", weights, zipfile.ZIP_STORED)
+        info = file.getinfo("config.json")
+        info.file_size, info.CRC = len(description), zipfile.crc32(description)  # as the directory says it at the end
+    tracemalloc.start()
+    try:
+        assert fj.load(path).widths == (3, 2)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()

@@ -1,5 +1,6 @@
 """Networks in plain NumPy archives: round trip, and every way to be none."""
 
+import io
 import os
 import tracemalloc
 import zipfile
@@ -333,3 +334,23 @@ def test_operating_system_errors(tmp_path):
         from_npz(tmp_path / "missing.npz")
     with pytest.raises(IsADirectoryError if os.name == "posix" else PermissionError):
         from_npz(tmp_path)
+
+
+def test_array_that_unpacks_to_more_than_it_says(tmp_path):
+    """The size in the archive's directory is believed, and the rest of the stream is left alone."""
+    path, member = tmp_path / "net.npz", io.BytesIO()
+    np.save(member, np.ones((2000, 1)))  # more than one read of the stream
+    array = member.getvalue()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("W1.npy", array + bytes(2**27))
+        info = file.getinfo("W1.npy")
+        info.file_size, info.CRC = len(array), zipfile.crc32(array)
+        text = io.BytesIO()
+        np.save(text, np.array(["tanh"]))
+        file.writestr("activations.npy", text.getvalue())
+    tracemalloc.start()
+    try:
+        assert from_npz(path).widths == (2000, 1)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()

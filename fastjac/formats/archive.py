@@ -96,7 +96,7 @@ def _read_array(where, stream, n_bytes):
         expected *= n
     if expected != got:
         raise ModelFormatError(f"{where}: expected {expected} bytes for {dtype} of shape {shape}, got {got}")
-    data = stream.read()
+    data = stream.read(expected)  # and not all that it can be unpacked to
     if len(data) != expected:
         raise ModelFormatError(f"{where}: expected {expected} bytes, got {len(data)}")
     if dtype.itemsize == 0 or not data:

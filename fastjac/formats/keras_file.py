@@ -76,7 +76,10 @@ def _from_archive(path, file):
             if names.count(name) != 1:
                 fail(path, f"one member {name!r}", f"{names.count(name)}")
         check_sizes(path, archive.infolist())
-        description = parse(f"{path}: config.json", archive.read("config.json"))
+        with archive.open("config.json") as member:
+            # As much as it says, and not all that it can be unpacked to.
+            text = member.read(archive.getinfo("config.json").file_size)
+        description = parse(f"{path}: config.json", text)
         with archive.open("model.weights.h5") as weights, \
                 open_hdf5(path, weights, archive.getinfo("model.weights.h5").file_size) as root:
             return _model(f"{path}", description, ByPlace(root), False)
