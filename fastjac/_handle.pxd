@@ -26,6 +26,9 @@ ctypedef struct program_t:
     plan_t point_plan
     plan_t batch_plan
 
+cdef enum:
+    ALIGNMENT = 64            # of what is kept and of workspaces: the longest vector, and a line of the cache
+
 cdef program_t* new_program() noexcept nogil
 cdef void* new_block(program_t* program, size_t nbytes) noexcept nogil
 cdef void retain(program_t* program) noexcept nogil

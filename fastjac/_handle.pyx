@@ -18,10 +18,6 @@ cdef extern from *:
     """
     long FJ_ADD(long* counter, long n) noexcept nogil
 
-cdef enum:
-    # The longest vector of all builds.
-    VECTOR_NBYTES = 64
-
 
 cdef program_t* new_program() noexcept nogil:
     """An empty program with one reference, or NULL if there is no memory."""
@@ -33,12 +29,12 @@ cdef program_t* new_program() noexcept nogil:
 
 cdef void* new_block(program_t* program, size_t nbytes) noexcept nogil:
     """Zeros on a boundary of a vector that live as long as the program, or NULL if there is no memory."""
-    cdef block_t* block = <block_t*>calloc(1, sizeof(block_t) + VECTOR_NBYTES + nbytes)
+    cdef block_t* block = <block_t*>calloc(1, sizeof(block_t) + ALIGNMENT + nbytes)
     if block == NULL:
         return NULL
     block.next = program.blocks
     program.blocks = block
-    return <void*>((<uintptr_t>(block + 1) + VECTOR_NBYTES - 1) & ~<uintptr_t>(VECTOR_NBYTES - 1))
+    return <void*>((<uintptr_t>(block + 1) + ALIGNMENT - 1) & ~<uintptr_t>(ALIGNMENT - 1))
 
 
 cdef void retain(program_t* program) noexcept nogil:

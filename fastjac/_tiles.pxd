@@ -21,7 +21,6 @@ ctypedef struct call_t:
     target_t product
 
 cdef enum:
-    ALIGNMENT = 64
     # Workspaces up to this size stand on the stack.
     STACK_NBYTES = 16384
 

@@ -3,6 +3,7 @@
 from libc.stdint cimport uintptr_t
 
 from fastjac._engine_blas cimport compute_jacobian, compute_value, pull_weights, push_direction, scatter
+from fastjac._handle cimport ALIGNMENT
 from fastjac.kernels.api cimport PACKED, layer_t, network_t
 
 ctypedef fused real:

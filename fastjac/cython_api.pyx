@@ -8,10 +8,9 @@ addresses (ctypes, cffi, numba).
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.stdint cimport uintptr_t
 
-from fastjac._handle cimport program_t, release, retain
+from fastjac._handle cimport ALIGNMENT, program_t, release, retain
 from fastjac._tiles cimport (
-    ALIGNMENT, JACOBIAN, JVP, VALUE, VALUE_AND_JACOBIAN, VJP, call_t, needs_plan, operation, run_tiles,
-    workspace_nbytes,
+    JACOBIAN, JVP, VALUE, VALUE_AND_JACOBIAN, VJP, call_t, needs_plan, operation, run_tiles, workspace_nbytes,
 )
 from fastjac.kernels.api cimport plan_t
 

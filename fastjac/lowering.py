@@ -163,8 +163,6 @@ class Lowering:
         """Layers of g with the units of the skip, or of what is multiplied by it, behind their own."""
         if self.n is None:
             self.n_in = width_of(block)
-        if self.waiting is not None:
-            self.add_identity()
         n = self.n
         inner = Lowering(n)
         for part in block.layers:
@@ -194,7 +192,8 @@ class Lowering:
                 eye = np.eye(n_carried)
                 W = np.block([[W, np.zeros((len(W), n_carried))], [np.zeros((n_carried, W.shape[1])), eye]])
                 b = np.concatenate([b, np.zeros(n_carried)])
-            self.layers.append(replaced(layer, W, b, 0 if adds else n_carried, skips=True))
+            layer = replaced(layer, W, b, 0 if adds else n_carried, skips=True)
+            self.layers.append(layer if self.waiting is None else self.scaled(layer))
         if block.adds and layers[-1].activation != "identity":
             self.layers.append(Layer(np.vstack([np.eye(len(last[0])), last]), last_b, skips=True))
         elif not block.adds and not block.last:

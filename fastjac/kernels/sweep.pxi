@@ -273,7 +273,7 @@ cdef void packed_jacobian(const network_t* net, const plan_t* plan, Py_ssize_t n
                            padded(n_cols, J), step.n_rows, n_cols, out + point * step.n_rows * n_cols, 1, step.n_rows)
         if scaled_by != NULL:
             apply_dense_of(scaled_by, n_points, step.n_rows, False,
-                        derivative_of(scaled_by, n_points, workspace), ld, out)
+                           derivative_of(scaled_by, n_points, workspace), ld, out)
 
 
 # ---------------------------------------------------------------- products without J
