@@ -194,6 +194,15 @@ def test_merged_into_as_few_layers_as_there_are_activations(case, activations):
     assert [layer.activation for layer in fj.Network(CASES[case]).layers] == activations.split()
 
 
+@pytest.mark.parametrize("order", ["forward", "reverse"])
+@pytest.mark.parametrize("engine", ["packed", "blas"])
+def test_layer_norm_of_one_unit_is_constant(engine, order, dtype):
+    net = fj.Network([dense(3, 1), fj.LayerNorm(), dense(1, 2)], dtype=dtype, engine=engine, order=order)
+    assert not net.jacobian(points(3, dtype)).any()
+    assert not net.jvp(points(3, dtype), points(3, dtype)).any()
+    assert not net.vjp(points(3, dtype), points(2, dtype)).any()
+
+
 def test_plain_layers_stay_as_they_are():
     layers = [dense(3, 5, "tanh"), dense(5, 2)]
     assert fj.Network([fj.Affine(), *layers, fj.Affine(1.0)]).layers == tuple(layers)

@@ -194,18 +194,24 @@ cdef inline void apply_norm(bint centred, const real* d, double epsilon, Py_ssiz
                             Py_ssize_t ld, real* R) noexcept nogil:
     cdef rms_t rms = rms_of(d, epsilon, n)
     cdef Py_ssize_t i, j, m = rms.m
-    cdef real r = <real>rms.r, z_m = r * d[m], rest = <real>rms.rest, share = <real>1 / n, others, at_m, along, mean
+    cdef real r = <real>rms.r, z_m = r * d[m], rest = <real>rms.rest, share = <real>1 / n
+    cdef real others, at_m, row_m, along, mean
     cdef real* row
+    if centred:
+        rest = rest - share if n > 1 else 0
     for i in range(n_rows):
         row = R + i * ld
-        at_m = row[m]
+        row_m = row[m]
         row[m] = 0
         others = weighted_sum(d, r, row, 0, n) * share
-        mean = (sum_of(row, n) + at_m) * share if centred else 0
-        along = others + z_m * at_m * share
+        mean = sum_of(row, n) * share if centred else 0
+        along = others + z_m * row_m * share
+        at_m = r * ((rest * row_m - z_m * others) - mean)
+        if centred:
+            mean += row_m * share
         for j in range(n):
             row[j] = r * ((row[j] - mean) - r * d[j] * along)
-        row[m] = r * ((rest * at_m - z_m * others) - mean)
+        row[m] = at_m
 
 
 cdef void apply_dense(derivative_kind kind, bint forward, const real* d, const real* p, Py_ssize_t n_rows,

@@ -30,6 +30,9 @@ cdef extern from "tiles.h" nogil:
         const float* columns, float* out, Py_ssize_t ld, Py_ssize_t n_last_lanes)
     Py_ssize_t fj_list_nonzero_f64(const double* d, Py_ssize_t n, int* index)
     Py_ssize_t fj_list_nonzero_f32(const float* d, Py_ssize_t n, int* index)
+    void fj_add_scaled_f64(
+        Py_ssize_t n, const double* a, const double* factors, const double* by, double* c)
+    void fj_add_scaled_f32(Py_ssize_t n, const float* a, const float* factors, const float* by, float* c)
 
 
 # Where the sums of a product without a bias start: a row of the widest tile in the longest vectors.
@@ -172,6 +175,14 @@ cdef inline void form(Py_ssize_t n_rows, Py_ssize_t n_cols, const real* A, Py_ss
         fj_form_f64(n_rows, n_vectors_of(n_cols, A), A, lda, rows, columns, out, ld, last_lanes(n_cols, ld, A))
     else:
         fj_form_f32(n_rows, n_vectors_of(n_cols, A), A, lda, rows, columns, out, ld, last_lanes(n_cols, ld, A))
+
+
+cdef inline void add_scaled(Py_ssize_t n, const real* a, const real* factors, const real* by, real* c) noexcept nogil:
+    """c += a * factors * by, where `by` may be NULL for ones; `c` may not alias the others."""
+    if real is double:
+        fj_add_scaled_f64(n, a, factors, by, c)
+    else:
+        fj_add_scaled_f32(n, a, factors, by, c)
 
 
 cdef inline Py_ssize_t list_nonzero(const real* d, Py_ssize_t n, int* index) noexcept nogil:

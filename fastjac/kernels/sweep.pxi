@@ -3,6 +3,8 @@
 # Scaling by a derivative and adding a bias are part of the product before it: a block that a reverse step
 # will take arrives scaled already (step.scale), so that each element is touched once.
 
+from libc.string cimport memcpy, memset
+
 from fastjac.kernels.api cimport (
     DIAGONAL, FORM, FORWARD, MEET, REVERSE, UNIT, layer_t, network_t, plan_t, skip_t, step_t,
 )
@@ -15,32 +17,26 @@ cdef inline void add_skips(const layer_t* layer, bint forward, Py_ssize_t n_rows
                            const real* init, const real* scale, Py_ssize_t scale_ld, Py_ssize_t rows_per_point,
                            real* C, Py_ssize_t ldc) noexcept nogil:
     """Add to C = (init + A @ W) * scale, or A @ Wᵀ, what the product by the corner leaves out."""
-    cdef Py_ssize_t i, j, s, target
-    cdef Py_ssize_t dense = layer.dense_out if forward else layer.dense_in
-    cdef Py_ssize_t n_cols = layer.n_out if forward else layer.n_in
+    cdef Py_ssize_t i, s, target, row = 0
+    cdef Py_ssize_t dense = 0 if layer.dense_in == 0 else layer.dense_out if forward else layer.dense_in
+    cdef Py_ssize_t n_rest = (layer.n_out if forward else layer.n_in) - dense
     cdef const skip_t* skip
-    cdef const real* a
-    cdef const real* factors
-    cdef const real* by
-    cdef real* c
-    if layer.dense_in == 0:
-        dense = 0
     for i in range(n_rows):
-        c = C + i * ldc
-        for j in range(dense, n_cols):
-            c[j] = init[j] if init != NULL else 0
+        if init != NULL:
+            memcpy(C + dense, init + dense, n_rest * sizeof(real))
+        else:
+            memset(C + dense, 0, n_rest * sizeof(real))
         for s in range(layer.n_skips):
             skip = layer.skips + s
             target = skip.target if forward else skip.source
-            a = A + i * lda + (skip.source if forward else skip.target)
-            factors = <const real*>skip.factors
-            if scale == NULL:
-                for j in range(skip.n):
-                    c[target + j] += a[j] * factors[j]
-            else:
-                by = scale + i // rows_per_point * scale_ld + target
-                for j in range(skip.n):
-                    c[target + j] += a[j] * factors[j] * by[j]
+            add_scaled(skip.n, A + (skip.source if forward else skip.target), <const real*>skip.factors,
+                       scale + target if scale != NULL else <const real*>NULL, C + target)
+        A += lda
+        C += ldc
+        row += 1
+        if row == rows_per_point and scale != NULL:
+            scale += scale_ld
+            row = 0
 
 
 # ---------------------------------------------------------------- the value pass

@@ -296,6 +296,21 @@ static ptrdiff_t FJ_NAME(list_nonzero)(const FJ_REAL *d, ptrdiff_t n, int *index
     return n_found;
 }
 
+/* c += a * factors, and times `by` unless it is NULL, element by element; none of them overlap. */
+FJ_INLINE void FJ_NAME(add_scaled)(ptrdiff_t n, const FJ_REAL *restrict a, const FJ_REAL *restrict factors,
+                                   const FJ_REAL *restrict by, FJ_REAL *restrict c)
+{
+    if (by) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            c[i] += a[i] * factors[i] * by[i];
+        }
+    } else {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            c[i] += a[i] * factors[i];
+        }
+    }
+}
+
 #undef FJ_TERM
 #undef FJ_TILE
 #undef FJ_CASE
