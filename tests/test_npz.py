@@ -55,6 +55,12 @@ def header(shape, descr="<f8", version=(1, 0)):
     return npy.magic(*version) + len(text).to_bytes(2, "little") + text.encode()
 
 
+def test_center_has_the_dtype_of_the_network(tmp_path):
+    net = fj.Network([fj.Affine(center=[1.0, 2.0]), (np.eye(2),)], dtype="float32")
+    save_npz(net, tmp_path / "net.npz")
+    assert from_npz(tmp_path / "net.npz").dtype == np.float32
+
+
 def test_network_is_that_of_the_arrays(write):
     content = arrays()
     net = from_npz(write(content))

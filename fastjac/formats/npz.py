@@ -137,7 +137,7 @@ def save_npz(net, path, /, **notes):
     if any(layer.skips for layer in net.layers):
         arrays["skips"] = np.array([layer.skips for layer in net.layers], int)
     if net.center is not None:
-        arrays["center"] = np.ascontiguousarray(net.center)
+        arrays["center"] = net.center.astype(net.dtype)
     for name, note in notes.items():
         if RESERVED.fullmatch(name):
             raise ValueError(f"expected a name for a note that is no weight or parameter, got {name!r}")
