@@ -56,8 +56,19 @@ def _product(x, y, width, drawn):
     return math(x, y, line, 17)
 
 
+def n_activated(layer):
+    """How many units have the activation; the others carry a skip."""
+    return layer.n_out - getattr(layer, "n_carried", 0)
+
+
+def named(layer):
+    """The activation, and of how many units it is where others carry a skip."""
+    n = n_activated(layer)
+    return layer.activation if n == layer.n_out else f"{layer.activation} of {n}"
+
+
 def _describe(k, layer):
-    return f"layer {k}: {layer.n_in} × {layer.n_out}, {layer.activation}"
+    return f"layer {k}: {layer.n_in} × {layer.n_out}, {named(layer)}"
 
 
 def _document(layers, drawn, width, height, marks):
@@ -151,7 +162,7 @@ def _box(x, y, k, layer):
         path("fj-affine", trapezium),
         math((left + split) / 2, y - 1, symbols, 17),
         label((left + split) / 2, y + 16, f"{layer.n_in} × {layer.n_out}"),
-        label((split + right) / 2, y + 4.5, layer.activation, 12.5, cls=ink),
+        label((split + right) / 2, y + 4.5, named(layer), 12.5, cls=ink),
     ]
     return group(_describe(k, layer), marks)
 
@@ -172,7 +183,7 @@ def _affine_width(layer):
 
 
 def _box_width(layer):
-    return 70 if layer is None else _affine_width(layer) + 7.4 * len(layer.activation) + 22
+    return 70 if layer is None else _affine_width(layer) + 7.4 * len(named(layer)) + 22
 
 
 # ---------------------------------------------------------------------------------------- every neuron
@@ -253,9 +264,10 @@ def _connections(layer, k, centre):
 
 def _neurons(layers, k, n, centre, radius):
     letter = {0: "x", len(layers): "y"}.get(k)
-    kind = "fj-plain" if k == 0 or layers[k - 1].activation == "identity" else "fj-curve"
+    n_curved = 0 if k == 0 or layers[k - 1].activation == "identity" else n_activated(layers[k - 1])
     for i in range(n):
         x, y = centre(k, i)
+        kind = "fj-curve" if i < n_curved else "fj-plain"
         yield f'<circle class="fj-neuron {kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>'
         if letter and radius > 10:
             yield math(x, y + 4.5, f"{letter}_{{{i + 1}}}", 14)

@@ -245,12 +245,7 @@ def _rows(layers):
             continue
         layer = layers[k - 1]
         widths = f"{layer.n_in:>{digits}} -> {layer.n_out}"
-        yield str(k), widths, _named(layer), _parameters(layer), f"{_n_weights(layer):,}"
-
-
-def _named(layer):
-    carried = getattr(layer, "n_carried", 0)
-    return f"{layer.activation} of {layer.n_out - carried}" if carried else layer.activation
+        yield str(k), widths, _picture.named(layer), _parameters(layer), f"{_n_weights(layer):,}"
 
 
 def _total(layers):

@@ -329,3 +329,12 @@ def test_images_regenerate():
     assert set(pictures) == {path.name for path in IMAGES.glob("*.svg")}
     for name, svg in pictures.items():
         assert (IMAGES / name).read_bytes() == svg.encode(), f"run docs/images/make.py to redraw {name}"
+
+
+def test_units_that_carry_a_skip_are_drawn_as_such():
+    net = fj.Network([fj.Residual([fj.Layer(np.ones((2, 3)), None, "tanh"), fj.Layer(np.ones((3, 2)))])])
+    root = parse(net.diagram("full"))
+    assert len(with_class(root, "circle", "fj-curve")) == 3
+    assert len(with_class(root, "circle", "fj-plain")) == 2 + 2 + 2
+    assert "tanh of 3" in texts(parse(net.diagram("compact")))
+    assert "tanh of 3" in str(net)
