@@ -9,6 +9,7 @@ import numpy as np
 
 from fastjac.layer import Layer
 from fastjac.parts import Affine, Concatenation, Elementwise, LayerNorm, Residual
+from fastjac.skips import split_skips
 
 
 def lower(parts):
@@ -192,10 +193,11 @@ class Lowering:
                 eye = np.eye(n_carried)
                 W = np.block([[W, np.zeros((len(W), n_carried))], [np.zeros((n_carried, W.shape[1])), eye]])
                 b = np.concatenate([b, np.zeros(n_carried)])
-            layer = replaced(layer, W, b, 0 if adds else n_carried, skips=True)
+            skips = split_skips(W)[:2] == corner(layer)
+            layer = replaced(layer, W, b, 0 if adds else n_carried, skips)
             self.layers.append(layer if self.waiting is None else self.scaled(layer))
         if block.adds and layers[-1].activation != "identity":
-            self.layers.append(Layer(np.vstack([np.eye(len(last[0])), last]), last_b, skips=True))
+            self.layers.append(Layer(np.vstack([np.eye(len(last[0])), last]), last_b, skips=block.skip is None))
         elif not block.adds and not block.last:
             n_own = layers[-1].n_out
             self.order = np.concatenate([np.arange(n_own, n_own + n), np.arange(n_own)])
@@ -213,23 +215,29 @@ def weights(layer):
     return layer.W.astype(np.float64), b.astype(np.float64)
 
 
-def replaced(layer, W, b, n_carried=0, skips=False):
+def corner(layer):
+    """Shape of what is multiplied: of a weight of the user all, zeros too, as zero times NaN is NaN."""
+    return split_skips(layer.W)[:2] if layer.skips else layer.W.shape
+
+
+def replaced(layer, W, b, n_carried=0, skips=None):
     """The layer with other weights, whose last units, so many more than its own, are carried past its activation."""
+    skips = layer.skips if skips is None else skips
     if layer.activation == "identity":
-        return Layer(W, b, skips=skips or layer.skips)
-    return Layer(W, b, layer.activation, n_carried=layer.n_carried + n_carried, skips=skips or layer.skips,
-                 **layer.parameters)
+        return Layer(W, b, skips=skips)
+    return Layer(W, b, layer.activation, n_carried=layer.n_carried + n_carried, skips=skips, **layer.parameters)
 
 
 def width_of(block):
-    """Inputs of a block, as its skip or its first part with weights says."""
+    """Inputs of a block, as its skip or the first part that has a number for each unit says."""
     if block.skip is not None:
         return block.skip.n_in
     for part in block.layers:
         if isinstance(part, Layer):
             return part.n_in
-        if isinstance(part, LayerNorm) and part.affine.n is not None:
-            return part.affine.n
+        affine = part.affine if isinstance(part, LayerNorm) else part
+        if isinstance(affine, Affine) and affine.n is not None:
+            return affine.n
         if isinstance(part, Residual | Concatenation):
             return width_of(part)
     raise ValueError("expected a layer with weights in the block or before it, which says how many units there are")

@@ -86,6 +86,23 @@ def test_zeros_of_skips_are_not_multiplied():
     assert np.isnan(fj.Network(tail)(x)).all()
 
 
+@pytest.mark.parametrize("W, h", [
+    ([[1.0, 2.0], [0.0, 3.0]], [np.nan, np.nan]),
+    ([[1.0, 0.0], [0.0, 3.0]], [np.nan, np.nan]),
+])
+def test_zeros_of_the_user_are_multiplied_in_a_block(W, h):
+    """Also where they look as if they belonged to the skip."""
+    x = np.array([1.0, np.nan])
+    assert np.array_equal(fj.Network([fj.Concatenation([(W, None, "tanh")])])(x)[2:], h, equal_nan=True)
+    assert np.array_equal(fj.Network([fj.Residual([(W, None, "tanh")], (eye(2),))])(x), h, equal_nan=True)
+
+
+def test_weights_of_one_row_are_no_skips():
+    net = fj.Network([fj.Residual([dense(1, 50, "tanh"), dense(50, 1)])])
+    assert not any(layer.skips for layer in net.layers)
+    assert net.plan().sizes == (51, 51)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_kept_by_files_and_pickles(dtype, tmp_path):
     net = fj.Network([fj.Residual([dense(4, 5, "tanh"), dense(5, 4)])], dtype=dtype)
