@@ -1,4 +1,4 @@
-"""Elementwise, Affine, Residual: the same function as written down in NumPy, whatever is merged into what."""
+"""What stands between dense layers does what its docstring says, whatever is merged into what."""
 
 import copy
 import pickle
@@ -9,20 +9,11 @@ import numpy as np
 import pytest
 from exported import export, needs_gcc
 from mpmath import mp
+from oracles_parts import value_and_jacobian
 from support import assert_close
 from test_planning import bracketings
 
 import fastjac as fj
-
-NUMPY = {
-    "identity": lambda h: h,
-    "tanh": np.tanh,
-    "relu": lambda h: np.where(h.real > 0, h, 0),
-    "exp": np.exp,
-    "elu": lambda h: np.where(h.real > 0, h, np.expm1(h)),
-    "softmax": lambda h: np.exp(h) / np.exp(h).sum(axis=-1, keepdims=True),
-    "log_softmax": lambda h: h - np.log(np.exp(h).sum(axis=-1, keepdims=True)),
-}
 
 
 def dense(n_in, n_out, activation="identity", bias=True, seed=0):
@@ -96,33 +87,6 @@ CASES = {
         fj.Concatenation([dense(9, 1, "exp")]),
     ],
 }
-
-
-def value(parts, a):
-    """As the docstrings have it; `a` may be complex."""
-    for part in parts:
-        if isinstance(part, fj.Residual):
-            a = value(part.layers, a) + (a if part.skip is None else value([part.skip], a))
-        elif isinstance(part, fj.Concatenation):
-            both = [a, value(part.layers, a)]
-            a = np.concatenate(both[::-1] if part.last else both, axis=-1)
-        elif isinstance(part, fj.Affine):
-            a = part.scale * (a - part.center) + part.shift
-        elif isinstance(part, fj.LayerNorm):
-            centered = a if isinstance(part, fj.RMSNorm) else a - a.mean(axis=-1, keepdims=True)
-            root = np.sqrt((centered**2).mean(axis=-1, keepdims=True) + part.epsilon)
-            a = part.affine.scale * centered / root + part.affine.shift
-        else:
-            if isinstance(part, fj.Layer):
-                a = a @ part.W + (0 if part.b is None else part.b)
-            a = NUMPY[part.activation](a)
-    return a
-
-
-def value_and_jacobian(parts, x):
-    """F and, by complex steps, J."""
-    steps = 1e-200j * np.eye(x.shape[-1])
-    return value(parts, x), np.stack([value(parts, x + step).imag / 1e-200 for step in steps], axis=-1)
 
 
 @pytest.fixture(params=CASES)
@@ -207,6 +171,11 @@ def test_plain_layers_stay_as_they_are():
     layers = [dense(3, 5, "tanh"), dense(5, 2)]
     assert fj.Network([fj.Affine(), *layers, fj.Affine(1.0)]).layers == tuple(layers)
     assert fj.Network(layers).center is None
+
+
+@pytest.mark.parametrize("first", [fj.Affine(numbers(3, 1)), fj.LayerNorm(numbers(3, 1)), dense(3, 3)])
+def test_first_part_of_a_block_tells_how_many_inputs_there_are(first):
+    assert fj.Network([fj.Residual([fj.Elementwise("tanh"), first, fj.Elementwise("tanh")])]).n_in == 3
 
 
 def test_center_loses_no_digits():
