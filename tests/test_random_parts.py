@@ -18,8 +18,8 @@ import fastjac as fj
 # kink is near enough to be taken from the other side.
 N_ROUNDINGS = 16
 
-# The largest error over the largest effect of eight trials.
-FACTOR = 4
+# An error over the largest effect of eight trials; in thousands of comparisons it stayed below 0.5.
+FACTOR = 2
 
 WIDTHS = st.one_of(st.integers(1, 5), st.integers(1, 12), st.sampled_from([16, 17, 25, 33]))
 N_POINTS = 5
