@@ -258,7 +258,8 @@ def test_case_29_prefilled_with_nan_in_pieces_of_one_row(dtype, width, engine):
 
 
 @pytest.mark.parametrize("operand", METHODS, ids=str)
-@pytest.mark.parametrize("wrong", [[0.0], "out", 1.5, object(), memoryview(b"1234"), np.float64(1)], ids=lambda wrong: type(wrong).__name__)
+@pytest.mark.parametrize(
+    "wrong", [[0.0], "out", 1.5, object(), memoryview(b"1234"), np.float64(1)], ids=lambda wrong: type(wrong).__name__)
 def test_case_30_no_array(operand, dtype, wrong, engine):
     net = make_mixed(dtype)
     out = wrong if operand.method != "value_and_jacobian" else (wrong, wrong)
