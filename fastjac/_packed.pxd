@@ -27,7 +27,7 @@ cdef class Packed:
     cdef void* new_memory(self, size_t nbytes) except NULL
     cdef const void* keep(self, array, Py_ssize_t n_lanes) except? NULL
     cdef const void* keep_panels(self, W) except? NULL
-    cdef int pack_weight(self, layer_t* packed, W, has_skips) except -1
+    cdef int pack_weight(self, layer_t* packed, W, tuple least) except -1
     cdef Py_ssize_t lanes(self) noexcept
     cdef int prepare_plans(self) except -1
     cdef new_plan(self, bint batch, activity)

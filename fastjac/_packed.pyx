@@ -77,7 +77,7 @@ cdef class Packed:
             packed.vanishes = entry.vanishes
             packed.n_active = layer.n_out - layer.n_carried
             packed.derivative = UNIT if layer.activation == "identity" else DERIVATIVE_KINDS[entry.kind]
-            self.pack_weight(packed, layer.W, layer.skips)
+            self.pack_weight(packed, layer.W, (0, 0) if layer.skips else None)
             packed.b = self.keep(np.zeros(layer.n_out) if layer.b is None else layer.b, self.n_lanes)
             packed.p = self.keep(layer.parameter_rows, 1)
             packed.d_offset = n_values
@@ -143,12 +143,14 @@ cdef class Packed:
             first_W = first_W[wrt]
             if n_layers == 1:
                 last_W = first_W
-            self.pack_weight(layers, first_W, base.program.net.layers.n_skips)
+            corner = corner_of(base.program.net.layers, wrt, None)
+            self.pack_weight(layers, first_W, corner)
         if picks:
             layers[n_layers].derivative = UNIT
-            self.pack_weight(layers + n_layers, np.eye(last.n_out)[:, outputs], False)
+            self.pack_weight(layers + n_layers, np.eye(last.n_out)[:, outputs], None)
         elif outputs is not None:
-            self.pack_weight(layers + n_layers - 1, last_W[:, outputs], last.n_skips)
+            corner = corner_of(last, wrt if n_layers == 1 else None, outputs)
+            self.pack_weight(layers + n_layers - 1, last_W[:, outputs], corner)
             layers[n_layers - 1].d_offset = program.net.n_values
             program.gathers = last.derivative == DIAGONAL
         self.finish(tuple(widths), program.net.n_values + (layers[n_layers - 1].ld if program.gathers else 0))
@@ -218,10 +220,11 @@ cdef class Packed:
                                                      <float*>panels)
         return panels
 
-    cdef int pack_weight(self, layer_t* packed, W, has_skips) except -1:
+    cdef int pack_weight(self, layer_t* packed, W, tuple least) except -1:
         """W (n_in, n_out) and its transpose, by rows and for `packed` in panels.
 
-        What carries units on by themselves is told apart from what is to be multiplied.
+        What carries units on by themselves is told apart from what is to be multiplied, a corner of the shape
+        `least` or larger; None where all of W is.
         """
         cdef skip_t* skips
         packed.n_in, packed.n_out = packed.dense_in, packed.dense_out = W.shape
@@ -230,9 +233,10 @@ cdef class Packed:
         W, Wt = self.converted(W), self.converted(W.T)
         packed.W, packed.Wt = self.keep(W, self.n_lanes), self.keep(Wt, self.n_lanes)
         if self.engine == "packed":
-            if has_skips:
-                packed.dense_in, packed.dense_out, found = split_skips(W)
-                packed.skips = skips = <skip_t*>self.new_memory(max(1, len(found)) * sizeof(skip_t))
+            dense_in, dense_out, found = split_skips(W) if least is not None else (*W.shape, ())
+            if found and dense_in >= least[0] and dense_out >= least[1]:
+                packed.dense_in, packed.dense_out = dense_in, dense_out
+                packed.skips = skips = <skip_t*>self.new_memory(len(found) * sizeof(skip_t))
                 for skip in found:
                     skips[packed.n_skips].n, skips[packed.n_skips].source, skips[packed.n_skips].target = skip
                     skips[packed.n_skips].factors = self.keep(skip.factors(W), 1)
@@ -405,6 +409,15 @@ cdef class Packed:
         from fastjac.cfunctions import CFunctions
 
         return CFunctions(self)
+
+
+cdef tuple corner_of(const layer_t* layer, wrt, outputs):
+    """How much of a layer's corner is chosen, whose zeros are multiplied; None if the layer has no skips."""
+    if not layer.n_skips:
+        return None
+    rows = layer.dense_in if wrt is None else np.count_nonzero(wrt < layer.dense_in)
+    columns = layer.dense_out if outputs is None else np.count_nonzero(outputs < layer.dense_out)
+    return rows, columns
 
 
 cdef void release_capsule(object capsule) noexcept:

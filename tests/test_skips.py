@@ -74,6 +74,16 @@ def test_skips_survive_the_choice_of_inputs_and_outputs():
         np.testing.assert_allclose(net.jacobian(x, wrt=wrt, outputs=outputs), expected, rtol=1e-13, atol=1e-14)
 
 
+def test_zeros_of_weights_are_multiplied_in_selections():
+    """In another order of the inputs a row of W looks like a skip: by case 34 its zeros are multiplied as before."""
+    W = np.array([[0.0, 0.5, 0.0], [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    net = fj.Network([fj.Concatenation([fj.Layer(W, None, "tanh")], last=True)])
+    assert net.plan().sizes == (9,)
+    part = net.select(wrt=[1, 2, 0])
+    whole, turned = net.jvp(np.zeros(3), [np.nan, 0.0, 0.0]), part.jvp(np.zeros(3), [0.0, 0.0, np.nan])
+    assert np.isnan(whole[:3]).all() and np.isnan(turned[:3]).all()
+
+
 def test_zeros_of_skips_are_not_multiplied():
     """NaN in one unit reaches the others through weights only: by case 34 also those that are zero."""
     x = np.array([np.nan, 1.0, 2.0])
