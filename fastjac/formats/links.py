@@ -7,6 +7,7 @@ steps from there.
 import numpy as np
 
 from fastjac.layer import Layer
+from fastjac.lowering import replaced
 from fastjac.parts import Affine, LayerNorm, Residual
 
 # Entries of matrices that no file holds: of a layer that copies units or puts them together.
@@ -111,11 +112,11 @@ def add_up(branches, n, m):
     parts = [Layer(keep + W @ gather, b @ gather)]
     for inner in curved:
         first = inner[0]
-        inner = [_changed(first, keep.T @ first.W, first.b), *inner[1:]] if isinstance(first, Layer) else [
+        inner = [replaced(first, keep.T @ first.W, first.b), *inner[1:]] if isinstance(first, Layer) else [
             Layer(keep.T), *inner]
         last = inner[-1]
         if isinstance(last, Layer) and last.activation == "identity":
-            inner[-1] = _changed(last, last.W @ gather, None if last.b is None else last.b @ gather)
+            inner[-1] = replaced(last, last.W @ gather, None if last.b is None else last.b @ gather)
         else:
             inner.append(Layer(gather))
         parts.append(_block(inner, n + m))
@@ -126,10 +127,6 @@ def _block(parts, n, skip=None):
     part = Residual(parts, skip=skip)
     check_made([part], n)
     return part
-
-
-def _changed(layer, W, b):
-    return Layer(W, b, layer.activation, **layer.parameters)
 
 
 def _matrix(parts, n):
