@@ -11,21 +11,25 @@ from itertools import zip_longest
 
 import numpy as np
 
+from fastjac import _names, _tables
+
 # Most dimensions that NumPy has, since 2.0.
 MAX_NDIM = 64
 
 
-def as_points(x, n, name):
+def as_points(x, n, name, names=None):
     """`x` as a base-class array of shape (..., n) of a real dtype; neither copied nor cast if it is one.
+
+    A table is taken by the `names` of its columns, where there are some.
 
     Raises
     ------
     TypeError
-        If `x` is masked, or of a dtype that is not an integer or a float of up to 64 bits.
+        If `x` is masked, not in memory, or of a dtype that is not an integer or a float of up to 64 bits.
     ValueError
-        If `x` has no dimensions, is ragged, or its last dimension is not `n`.
+        If `x` has no dimensions, is ragged, its last dimension is not `n`, or a table has not all columns.
     """
-    x = as_real(x, name)
+    x = as_real(x, name, names, n)
     if x.ndim == 0:
         raise ValueError(f"{name}: expected shape (..., {n}), got a scalar")
     if x.shape[-1] != n:
@@ -33,16 +37,21 @@ def as_points(x, n, name):
     return x
 
 
-def as_real(x, name):
-    """`x` as a base-class array of any shape and a real dtype of up to 64 bits; raises as `as_points`."""
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{name}: expected a plain array, got a masked array; fill or drop its masked entries")
-    if not isinstance(x, np.ndarray) and hasattr(x, "__dlpack__"):
-        x = _from_dlpack(x)
+def as_real(x, name, names=None, n=None, n_axes=1):
+    """`x` as a base-class array of any shape and a real dtype of up to 64 bits; raises as `as_points`.
+
+    What `names`, `n` and `n_axes` are `fastjac._tables.plain` says.
+    """
+    if type(x) is not np.ndarray:
+        x = _tables.plain(x, name, names, n, n_axes)
+        if not isinstance(x, np.ndarray) and hasattr(x, "__dlpack__"):
+            x = _from_dlpack(x)
     try:
         x = np.asarray(x)
     except ValueError as error:
         raise ValueError(f"{name}: expected an array of numbers, got a {type(x).__name__}: {error}") from None
+    except (RuntimeError, TypeError) as error:
+        raise TypeError(f"{name}: expected an array of numbers, got a {type(x).__name__}: {error}") from error
     if x.dtype.kind not in "iuf":
         raise TypeError(f"{name}: expected real numbers, got dtype {x.dtype}")
     if x.dtype.kind == "f" and x.dtype.itemsize > 8:
@@ -58,19 +67,24 @@ def _from_dlpack(x):
         return x
 
 
-def as_index(index, n, name):
-    """Slice, sequence of integers or mask `index` into n places as an array of indices from 0.
+def as_index(index, n, name, names=None):
+    """Slice, sequence of integers or of `names`, or mask `index` into n places as an array of indices from 0.
 
     Raises
     ------
     TypeError
         If it is none of these.
     ValueError
-        If nothing is selected, it has not one dimension, or a mask has not n elements.
+        If nothing is selected, it has not one dimension, a mask has not n elements, or no place has a name.
     IndexError
         If there is no such place.
     """
-    chosen = np.arange(n)[_as_slice(index, name)] if isinstance(index, slice) else _as_indices(index, name)
+    if isinstance(index, slice):
+        chosen = np.arange(n)[_as_slice(index, name)]
+    else:
+        texts, chosen = _as_indices(index, name)
+        if texts is not None:
+            chosen = _named_places(texts, names, name)
     if chosen.ndim != 1:
         raise ValueError(f"{name}: expected one dimension, got shape {chosen.shape}")
     if chosen.dtype == bool:
@@ -82,7 +96,8 @@ def as_index(index, n, name):
     outside = chosen[(chosen < -n) | (chosen >= n)]
     if len(outside):
         raise IndexError(f"{name}: expected indices from {-n} to {n - 1}, got {outside[0]}")
-    return np.where(chosen < 0, chosen + n, chosen).astype(np.intp)
+    chosen = chosen.astype(np.intp)  # first, as n may be too large for a small type
+    return np.where(chosen < 0, chosen + n, chosen)
 
 
 def index_key(index, name):
@@ -90,29 +105,48 @@ def index_key(index, name):
     if index is None:
         return None
     if isinstance(index, slice):
-        _as_slice(index, name)
-        return index.start, index.stop, index.step
-    array = _as_indices(index, name)
-    return array.dtype.char, array.shape, array.tobytes()
+        found = _as_slice(index, name)
+        return found.start, found.stop, found.step
+    texts, array = _as_indices(index, name)
+    if texts is not None:
+        return texts, "names"
+    return array.shape, array.tobytes(), array.dtype  # with its byte order: the same bytes are other numbers in another
 
 
 def _as_slice(index, name):
-    for bound in (index.start, index.stop, index.step):
+    bounds = index.start, index.stop, index.step
+    for bound in bounds:
         if bound is not None and not hasattr(bound, "__index__"):
             raise TypeError(f"{name}: expected a slice, integers or a mask, got {index!r}")
-    return index
+    return slice(*(None if bound is None else operator.index(bound) for bound in bounds))
 
 
 def _as_indices(index, name):
+    """Texts, or an array of integers or bool; the other is None."""
+    if type(index) not in (np.ndarray, list, tuple):
+        index = _tables.plain_index(index, name)
     try:
         array = np.asarray(index)
     except ValueError:
         array = np.asarray(None)
     if array.size == 0:
         raise ValueError(f"{name}: expected at least one index, got none")
+    if array.dtype.kind in "UTO" and array.ndim == 1 and all(isinstance(item, str) for item in index):
+        return tuple(map(str, index)), None
     if array.dtype.kind not in "biu":
-        raise TypeError(f"{name}: expected a slice, integers or a mask, got {index!r}")
-    return array
+        raise TypeError(f"{name}: expected a slice, integers or a mask, or a sequence of names, got {index!r}")
+    return None, array
+
+
+def _named_places(texts, names, name):
+    if names is None:
+        raise TypeError(f"{name}: expected a slice, integers or a mask, as there are no names, "
+                        f"got {_names.listed(texts)}")
+    place = {str(known): k for k, known in enumerate(names)}
+    unknown = [text for text in texts if text not in place]
+    if unknown:
+        raise ValueError(f"{name}: expected some of the names {_names.listed(names)}, got {_names.listed(unknown)}")
+    return np.array([place[text] for text in texts], np.intp)
 
 
 def broadcast_leading(x, v, name):

@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from fastjac._tables import plain
+
 __all__ = ["ACTIVATIONS", "Activation", "find", "parameter_rows"]
 
 
@@ -312,7 +314,7 @@ def parameter_rows(activation, given, n_units):
 def _checked(name, key, value, n_units):
     """One parameter as a float or, unless `n_units` is None, a read-only float64 array of shape (n_units,)."""
     try:
-        array = np.asarray(value)
+        array = np.asarray(plain(value, f"{name}: {key}"))
     except ValueError:
         got = f"a ragged {type(value).__name__}"
         raise TypeError(f"{name}: {key}: expected real numbers, got {got}") from None

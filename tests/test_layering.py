@@ -16,7 +16,8 @@ PACKAGE = ROOT / "fastjac"
 LAYERS = (
     ("_version", "data"),
     ("kernels",),
-    ("_blas", "_handle", "_custom"),
+    ("_blas", "_handle", "_custom", "_names"),
+    ("_tables",),
     ("activations", "planning", "skips", "_arguments", "_replacing", "_workers"),
     ("_engine_blas",),
     ("_tiles",),
@@ -26,7 +27,7 @@ LAYERS = (
     ("_program", "parts"),
     ("_svg",),
     ("_picture",),
-    ("render", "export", "products", "adapters", "lowering", "saving"),
+    ("render", "export", "products", "adapters", "lowering", "composing", "saving"),
     ("selection",),
     ("network",),
     ("custom",),
