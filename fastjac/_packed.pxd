@@ -11,6 +11,11 @@ cdef class Packed:
     cdef readonly object order
     cdef readonly object activity
     cdef readonly object center
+    cdef readonly tuple names_in        # labels of the columns of points, or None
+    cdef readonly tuple names_wrt       # of the columns of J
+    cdef readonly tuple names_out
+    cdef readonly tuple units_in
+    cdef readonly tuple units_out
     cdef readonly str simd
     cdef Py_ssize_t n_lanes
     cdef Py_ssize_t costs[VJP + 1]      # multiply-adds of one point for each operation

@@ -8,7 +8,7 @@ cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.string cimport memcpy
 
-from fastjac import _arguments
+from fastjac import _arguments, _names
 from fastjac._blas cimport load_blas
 from fastjac._custom cimport use_custom
 from fastjac._handle cimport new_block, new_program, release, retain
@@ -47,7 +47,7 @@ cdef class Packed:
 
     # ------------------------------------------------------------ packing
 
-    def _pack(self, tuple layers, center, dtype, str engine, order, activity):
+    def _pack(self, tuple layers, center, dtype, str engine, order, activity, dict names):
         """Copy what the layers hold into the form that the engine reads. Called once, by Network."""
         cdef Py_ssize_t k, n_values = 0
         cdef layer_t* packed
@@ -88,6 +88,8 @@ cdef class Packed:
         if center is not None:
             program.center = self.keep(center, 1)
         self.center = center
+        self.names_in = self.names_wrt = names["names_in"]
+        self.names_out, self.units_in, self.units_out = names["names_out"], names["units_in"], names["units_out"]
         self.finish(tuple(widths), program.net.n_values)
 
     def _select(self, Packed base, wrt, outputs):
@@ -108,15 +110,18 @@ cdef class Packed:
         if base.program.base != NULL:
             raise TypeError("network: expected a Network, got a Selection, whose inputs and outputs are chosen already")
         if wrt is not None:
-            wrt = _arguments.as_index(wrt, base.n_in, "wrt")
+            wrt = _arguments.as_index(wrt, base.n_in, "wrt", base.names_in)
         if outputs is not None:
-            outputs = _arguments.as_index(outputs, base.n_out, "outputs")
+            outputs = _arguments.as_index(outputs, base.n_out, "outputs", base.names_out)
         program = self.begin(base.layers, base.dtype, base.engine, base.order, base.activity)
         self.simd, self.n_lanes = base.simd, base.n_lanes
         retain(base.program)
         program.base = base.program
         program.net = program.sweep = base.program.net
         self.center, program.center, self.callables = base.center, base.program.center, base.callables
+        self.names_in, self.names_wrt = base.names_in, _names.chosen(base.names_in, wrt)
+        self.names_out = _names.chosen(base.names_out, outputs)
+        self.units_in, self.units_out = base.units_in, _names.chosen(base.units_out, outputs)
         n_layers = program.net.n_layers
         last = base.program.net.layers + n_layers - 1
         picks = outputs is not None and last.derivative != UNIT and last.derivative != DIAGONAL

@@ -8,7 +8,8 @@ from fastjac.cfunctions import CFunctions
 from fastjac.layer import Layer
 from fastjac.planning import Plan
 
-_Index = slice | Sequence[int] | Sequence[bool] | NDArray[np.integer[Any]] | NDArray[np.bool_]
+_Index = slice | Sequence[int] | Sequence[bool] | Sequence[str] | NDArray[np.integer[Any]] | NDArray[np.bool_]
+_Names = tuple[str | int, ...] | None
 
 class Program:
     @property
@@ -23,6 +24,16 @@ class Program:
     def activity(self) -> float | tuple[float | None, ...] | None: ...
     @property
     def center(self) -> NDArray[Any] | None: ...
+    @property
+    def names_in(self) -> _Names: ...
+    @property
+    def names_wrt(self) -> _Names: ...
+    @property
+    def names_out(self) -> _Names: ...
+    @property
+    def units_in(self) -> tuple[str, ...] | None: ...
+    @property
+    def units_out(self) -> tuple[str, ...] | None: ...
     @property
     def simd(self) -> str: ...
     @property

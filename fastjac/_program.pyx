@@ -54,6 +54,8 @@ cdef class Program(Packed):
         The order of products that was asked for.
     activity : None, float or tuple
         The share of active units that was stated.
+    names_in, names_wrt, names_out, units_in, units_out : tuple or None
+        What the inputs of a point, the columns of J and the outputs are called; their units.
     simd : str
         The build of the kernels.
     """
@@ -82,7 +84,8 @@ cdef class Program(Packed):
         Parameters
         ----------
         x : array_like, shape (..., n_in)
-            Points, in the units that the network was trained with.
+            Points, in the units that the network was trained with. Of a network that has ``names_in``, a table
+            is taken by the names of its columns.
         out : ndarray of shape (..., n_out), optional
             Takes the result: of the network's dtype, with any strides.
         workers : int
@@ -115,7 +118,7 @@ cdef class Program(Packed):
         ----------
         x : array_like, shape (..., n_in)
             Points.
-        wrt, outputs : slice, sequence of int, or mask of bool, optional
+        wrt, outputs : slice, sequence of int or of names, or mask of bool, optional
             Columns and rows of J that are wanted; the others are not computed. Where one choice is used
             often, `Network.select` makes an object of it.
         out : ndarray of shape (..., n_out, n_in), optional
@@ -134,7 +137,7 @@ cdef class Program(Packed):
         TypeError, ValueError, MemoryError
             As for a call of the network.
         IndexError
-            If `wrt` or `outputs` names an input or output that does not exist.
+            If `wrt` or `outputs` has the index of an input or output that does not exist.
         """
         if wrt is not None or outputs is not None:
             return self.part(wrt, outputs).jacobian(x, out=out, workers=workers)
@@ -149,7 +152,7 @@ cdef class Program(Packed):
         ----------
         x : array_like, shape (..., n_in)
             Points.
-        wrt, outputs : slice, sequence of int, or mask of bool, optional
+        wrt, outputs : slice, sequence of int or of names, or mask of bool, optional
             Inputs by which J is wanted, and the outputs of which y and J are.
         out : tuple of two ndarrays, optional
             (y, J), of shapes (..., n_out) and (..., n_out, n_in), in the network's dtype, with any
@@ -168,7 +171,7 @@ cdef class Program(Packed):
         TypeError, ValueError, MemoryError
             As for a call of the network.
         IndexError
-            If `wrt` or `outputs` names an input or output that does not exist.
+            If `wrt` or `outputs` has the index of an input or output that does not exist.
         """
         if wrt is not None or outputs is not None:
             return self.part(wrt, outputs).value_and_jacobian(x, out=out, workers=workers)
@@ -363,10 +366,11 @@ cdef class Program(Packed):
             self.prepare_plans()
         n_wrt, n_out = self.program.n_wrt, self.program.n_out
         n_workers = _arguments.n_workers(workers)
-        x = _arguments.as_points(x, self.program.n_in, "x")
+        x = _arguments.as_points(x, self.program.n_in, "x", self.names_in)
         leading = x.shape[:-1]
         if what == JVP or what == VJP:
-            v = _arguments.as_points(v, *((n_wrt, "v") if what == JVP else (n_out, "w")))
+            v = _arguments.as_points(
+                v, *((n_wrt, "v", self.names_wrt) if what == JVP else (n_out, "w", self.names_out)))
             leading = _arguments.broadcast_leading(x, v, "v" if what == JVP else "w")
         results = self.results(what, leading, out)
         x = _arguments.contiguous(x, leading, self.dtype, results)

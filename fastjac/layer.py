@@ -12,8 +12,8 @@ from fastjac._arguments import as_real
 MAX_WIDTH = 2**31 - 1
 
 # Version of what a pickle of a layer or a network holds. 2: the activity of a network. 3: units that carry a
-# skip, the center of a network.
-PICKLE_VERSION = 3
+# skip, the center of a network. 4: the center of a layer, the names of a network.
+PICKLE_VERSION = 4
 
 
 class Layer:
@@ -50,6 +50,8 @@ class Layer:
         The same with one value per unit, read-only.
     n_in, n_out, n_carried : int
     skips : bool
+    center : numpy.ndarray, shape (n_in,), or None
+        c of a layer with h = Wᵀ (x − c) + b. A network makes one of an Affine at its inputs, as ``net.layers[0]``.
 
     Raises
     ------
@@ -66,7 +68,7 @@ class Layer:
     (2, 3)
     """
 
-    __slots__ = ("W", "activation", "b", "n_carried", "parameter_rows", "parameters", "skips")
+    __slots__ = ("W", "activation", "b", "center", "n_carried", "parameter_rows", "parameters", "skips")
 
     def __init__(self, W, b=None, activation="identity", *, n_carried=0, skips=False, **parameters):
         if hasattr(self, "W"):
@@ -86,6 +88,7 @@ class Layer:
         set_slot = object.__setattr__
         set_slot(self, "W", W)
         set_slot(self, "b", b)
+        set_slot(self, "center", None)
         set_slot(self, "activation", name)
         set_slot(self, "n_carried", n_carried)
         set_slot(self, "skips", _as_bool(skips, "skips"))
@@ -111,11 +114,12 @@ class Layer:
     def __repr__(self):
         parameters = "".join(f", {name}={_brief(value)}" for name, value in self.parameters.items())
         carried = f", {self.n_carried} carried" * bool(self.n_carried)
-        return f"Layer({self.n_in} -> {self.n_out}, {self.activation!r}{parameters}{carried})"
+        centered = ", centered" * (self.center is not None)
+        return f"Layer({self.n_in} -> {self.n_out}, {self.activation!r}{parameters}{carried}{centered})"
 
     def __reduce__(self):
         return _make_layer, (PICKLE_VERSION, self.W, self.b, self.activation, dict(self.parameters), self.n_carried,
-                             self.skips)
+                             self.skips, self.center)
 
     def __copy__(self):
         return self
@@ -124,9 +128,17 @@ class Layer:
         return self
 
 
-def _make_layer(version, W, b, activation, parameters, n_carried=0, skips=False):
+def _make_layer(version, W, b, activation, parameters, n_carried=0, skips=False, center=None):
     check_pickle_version(version)
-    return Layer(W, b, activation, n_carried=n_carried, skips=skips, **parameters)
+    return with_center(Layer(W, b, activation, n_carried=n_carried, skips=skips, **parameters), center)
+
+
+def with_center(layer, center):
+    """The layer with another center, a read-only vector, or with none; the other arrays are shared."""
+    made = object.__new__(Layer)
+    for name in Layer.__slots__:
+        object.__setattr__(made, name, center if name == "center" else getattr(layer, name))
+    return made
 
 
 def check_pickle_version(version):

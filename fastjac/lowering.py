@@ -7,23 +7,22 @@ and a last layer that adds: [W; I] with the weight of g's last layer.
 
 import numpy as np
 
-from fastjac.layer import Layer
+from fastjac._program import Program
+from fastjac.layer import Layer, with_center
 from fastjac.parts import Affine, Concatenation, Elementwise, LayerNorm, Residual
 from fastjac.skips import split_skips
 
 
 def lower(parts):
-    """Dense layers that do what `parts` do, one after the other, and the center of their inputs.
+    """Dense layers that do what `parts` do, one after the other; the first one holds the center of their inputs.
 
     Parameters
     ----------
-    parts : sequence of Layer, Elementwise, Affine, LayerNorm, RMSNorm, Residual, Concatenation
+    parts : sequence of Layer, Elementwise, Affine, LayerNorm, RMSNorm, Residual, Concatenation, Network
 
     Returns
     -------
-    layers : tuple of Layer
-    center : ndarray, shape (n_in,), or None
-        What is to be subtracted from the inputs.
+    tuple of Layer
 
     Raises
     ------
@@ -46,7 +45,9 @@ def dtype_of(parts):
         if isinstance(part, Residual | Concatenation):
             found.append(dtype_of(part.layers if part.skip is None else (*part.layers, part.skip)))
         elif isinstance(part, Layer):
-            found += [array.dtype for array in (part.W, part.b) if array is not None]
+            found += [array.dtype for array in (part.W, part.b, part.center) if array is not None]
+        elif isinstance(part, Program):
+            found.append(part.dtype)
         elif isinstance(part, LayerNorm):
             found.append(dtype_of([part.affine]))
         elif isinstance(part, Affine):
@@ -87,6 +88,13 @@ class Lowering:
                 and self.waiting is None and self.order is None)
 
     def add(self, part):
+        if isinstance(part, Program):
+            for layer in part.layers:
+                self.add(layer)
+            return
+        if isinstance(part, Layer) and part.center is not None:
+            self.add(Affine(center=part.center))
+            part = with_center(part, None)
         if self.order is not None and not isinstance(part, Layer):
             self.add_identity()
         if isinstance(part, Layer):
@@ -152,7 +160,11 @@ class Lowering:
         if self.layers or self.is_inner:
             shift = waiting.shift - waiting.scale * waiting.center
         else:
-            self.center = np.broadcast_to(waiting.center, (layer.n_in,)) if np.any(waiting.center) else None
+            if np.any(waiting.center):
+                self.center = np.array(np.broadcast_to(waiting.center, (layer.n_in,)))
+                self.center.flags.writeable = False
+            if np.all(waiting.scale == 1) and not np.any(waiting.shift):
+                return layer
             shift = waiting.shift
         W, b = weights(layer)
         b = b + np.broadcast_to(shift, (layer.n_in,)) @ W
@@ -168,7 +180,7 @@ class Lowering:
         inner = Lowering(n)
         for part in block.layers:
             inner.add(part)
-        layers, _ = inner.finished()
+        layers = inner.finished()
         skip = Layer(np.eye(n)) if block.skip is None else block.skip
         if skip.n_in != n:
             raise ValueError(f"skip: expected {n} inputs, the width before it, got W of shape {skip.W.shape}")
@@ -203,16 +215,19 @@ class Lowering:
             self.order = np.concatenate([np.arange(n_own, n_own + n), np.arange(n_own)])
 
     def finished(self):
-        """What was made, with a last layer for what still waits."""
+        """What was made, with a last layer for what still waits, and the center in the first one."""
         if self.waiting is not None or self.order is not None or not self.layers:
             self.add_identity()
-        return tuple(self.layers), self.center
+        if self.center is not None:
+            self.layers[0] = with_center(self.layers[0], self.center)
+        return tuple(self.layers)
 
 
 def weights(layer):
-    """W and b in float64."""
-    b = np.zeros(layer.n_out) if layer.b is None else layer.b
-    return layer.W.astype(np.float64), b.astype(np.float64)
+    """W and b in float64, what the layer subtracts from its inputs included."""
+    W = layer.W.astype(np.float64)
+    b = np.zeros(layer.n_out) if layer.b is None else layer.b.astype(np.float64)
+    return W, b if layer.center is None else b - layer.center @ W
 
 
 def corner(layer):
@@ -233,7 +248,7 @@ def width_of(block):
     if block.skip is not None:
         return block.skip.n_in
     for part in block.layers:
-        if isinstance(part, Layer):
+        if isinstance(part, Layer | Program):
             return part.n_in
         affine = part.affine if isinstance(part, LayerNorm) else part
         if isinstance(affine, Affine) and affine.n is not None:

@@ -3,8 +3,11 @@
 import numpy as np
 
 from fastjac._arguments import as_real
+from fastjac._names import KINDS, as_names
 from fastjac._program import Program
-from fastjac.layer import PICKLE_VERSION, Layer, check_pickle_version
+from fastjac._tables import labels_of
+from fastjac.composing import names_of, networks_in, option_of
+from fastjac.layer import PICKLE_VERSION, Layer, check_pickle_version, with_center
 from fastjac.lowering import dtype_of, lower
 from fastjac.parts import Affine, Concatenation, Elementwise, LayerNorm, Residual
 from fastjac.planning import as_activity, check_order
@@ -15,6 +18,9 @@ ENGINES = ("auto", "packed", "blas")
 # What "auto" stands for: `packed` was faster for every network that was measured, see
 # docs/decisions/0003-engine-packed.md.
 AUTOMATIC = "packed"
+
+# Stands for what a call does not say, where None says something.
+UNCHANGED = object()
 
 
 class Network(Program):
@@ -27,7 +33,8 @@ class Network(Program):
     ----------
     layers : sequence of Layer, of tuples (W, b, activation), or of other parts
         From the input to the output. The network makes dense layers of Elementwise, Affine, LayerNorm,
-        RMSNorm, Residual and Concatenation.
+        RMSNorm, Residual and Concatenation. A network is a part, too: options and names that are not given
+        are those of the networks among the parts, where these agree.
     dtype : {float32, float64}, optional
         In which the network computes; that of the weights if not given (float64 where they differ).
     engine : {"auto", "packed", "blas"}
@@ -41,6 +48,11 @@ class Network(Program):
         None standing for what `fastjac.ACTIVATIONS` states. It counts where f' is exactly zero on an
         interval (relu and its kin) and the engine is "packed", which leaves inactive units out; the order
         is chosen by it. Results agree within rounding whatever it is.
+    names_in, names_out : sequence of str or int, optional
+        What the inputs and outputs are called, such as the columns of a table: all different. ``wrt=`` and
+        ``outputs=`` then take names, and tables are taken by the names of their columns.
+    units_in, units_out : sequence of str, optional
+        In what inputs and outputs are measured: text for people, with which nothing is computed.
 
     Attributes
     ----------
@@ -48,9 +60,13 @@ class Network(Program):
     widths : tuple of int
         (n_0, …, n_L).
     layers : tuple of Layer
-        The dense layers that were made.
+        The dense layers that were made, from the input to the output.
+    parts : tuple of Affine and Layer
+        The same in the network's dtype, what is subtracted from the inputs first: ``Network(net.parts)`` gives
+        the same bits.
     center : ndarray, shape (n_in,), or None
-        What is subtracted from x before the first layer.
+        What the first layer subtracts from x.
+    names_in, names_out, units_in, units_out : tuple or None
     dtype : numpy.dtype
     engine : str
         "packed" or "blas".
@@ -62,10 +78,11 @@ class Network(Program):
     Raises
     ------
     TypeError
-        If a layer, the dtype or `activity` is of another kind.
+        If a layer, the dtype, `activity` or a name is of another kind.
     ValueError
         If there is no layer, layers do not fit, a weight is not finite in `dtype`, `engine` or `order`
-        is unknown, or `activity` lies outside (0, 1] or has not one number for each layer.
+        is unknown, `activity` lies outside (0, 1] or has not one number for each layer, there is not one
+        name or unit for each input or output, or two names are the same.
 
     Notes
     -----
@@ -87,21 +104,34 @@ class Network(Program):
 
     __slots__ = ()
 
-    def __init__(self, layers, *, dtype=None, engine="auto", order="auto", activity=None):
+    def __init__(self, layers, *, dtype=None, engine="auto", order="auto", activity=None,
+                 names_in=None, names_out=None, units_in=None, units_out=None):
         parts = [_as_part(part, k) for k, part in enumerate(_as_sequence(layers), 1)]
         if not parts:
             raise ValueError("layers: expected at least one layer, got none")
         dtype = _as_dtype(dtype, parts)
-        layers, center = lower(parts)
-        _check_finite({"center": center}, dtype)
+        layers, names = lower(parts), names_of(parts)
+        _check_finite({"center": layers[0].center}, dtype)
         for k, layer in enumerate(layers, 1):
             named = {"W": layer.W, "b": layer.b, **layer.parameters}
             _check_finite({f"layer {k}: {name}": array for name, array in named.items()}, dtype)
+        networks = list(networks_in(parts))
         if engine not in ENGINES:
             raise ValueError(f"engine: expected one of {', '.join(map(repr, ENGINES))}, got {engine!r}")
         check_order(order, len(layers))
         activity = as_activity(activity, len(layers))
-        self._pack(layers, center, dtype, AUTOMATIC if engine == "auto" else engine, order, activity)
+        if engine == "auto":
+            engine = option_of(networks, "engine", len(layers), AUTOMATIC)
+        if order == "auto":
+            order = option_of(networks, "order", len(layers), "auto")
+        if activity is None:
+            activity = option_of(networks, "activity", len(layers), None)
+        given = {"names_in": names_in, "names_out": names_out, "units_in": units_in, "units_out": units_out}
+        for kind, side in KINDS.items():
+            if given[kind] is not None:
+                n = layers[0].n_in if side == "input" else layers[-1].n_out
+                names[kind] = as_names(_columns(given[kind]), n, kind)
+        self._pack(layers, layers[0].center, dtype, engine, order, activity, names)
 
     @property
     def n_params(self):
@@ -113,7 +143,7 @@ class Network(Program):
 
         Parameters
         ----------
-        wrt, outputs : slice, sequence of int, or mask of bool, optional
+        wrt, outputs : slice, sequence of int or of names, or mask of bool, optional
             Which inputs and outputs; all of them if not given.
 
         Returns
@@ -225,12 +255,12 @@ class Network(Program):
 
         Parameters
         ----------
-        state : slice, sequence of int, or mask of bool, optional
+        state : slice, sequence of int or of names, or mask of bool, optional
             Which inputs are the state, in the order of y; all of them if not given.
         held : array_like, shape (n_in − n_state,), or callable, optional
             The other inputs, such as controls and parameters, by increasing index: values, or a function of t
             that gives them.
-        outputs : slice, sequence of int, or mask of bool, optional
+        outputs : slice, sequence of int or of names, or mask of bool, optional
             Which outputs are dy/dt, in the order of y; all of them if not given.
 
         Returns
@@ -264,7 +294,7 @@ class Network(Program):
         ----------
         target : array_like, shape (n_out,), optional
             Zero if not given.
-        wrt, outputs : slice, sequence of int, or mask of bool, optional
+        wrt, outputs : slice, sequence of int or of names, or mask of bool, optional
             Which inputs vary, in the order of v, and which outputs count; all of them if not given.
         held : array_like, shape (n_in − n_wrt,), optional
             The other inputs, by increasing index.
@@ -294,9 +324,46 @@ class Network(Program):
         return Residual(self, target, wrt, held, outputs)
 
     @property
-    def _parts(self):
-        """What makes the same network: its layers behind its center."""
-        return _behind(self.center, self.layers)
+    def parts(self):
+        """What makes a network with the same bits: an Affine for the center, where there is one, then the layers."""
+        first, *others = (_layer_in(layer, self.dtype) for layer in self.layers)
+        if first.center is None:
+            return first, *others
+        return Affine(center=first.center), with_center(first, None), *others
+
+    def with_names(self, *, names_in=UNCHANGED, names_out=UNCHANGED, units_in=UNCHANGED, units_out=UNCHANGED):
+        """The same network with other names and units; those that are not given stay, None takes them away.
+
+        Parameters
+        ----------
+        names_in, names_out, units_in, units_out : sequence or None, optional
+            As those of `Network`.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `Network`.
+
+        Examples
+        --------
+        >>> import fastjac as fj
+        >>> net = fj.Network([([[1.0, 2.0], [3.0, 4.0]],)]).with_names(names_in=["alcohol", "ash"])
+        >>> net.jacobian([0.0, 0.0], wrt=["ash"])
+        array([[3.],
+               [4.]])
+        """
+        given = {"names_in": names_in, "names_out": names_out, "units_in": units_in, "units_out": units_out}
+        names = {kind: getattr(self, kind) if new is UNCHANGED else new for kind, new in given.items()}
+        return self._remade(self.dtype, names)
+
+    def _remade(self, dtype, names=None):
+        """The same layers and options in a dtype, with the names in a dictionary, or with these."""
+        names = {kind: getattr(self, kind) for kind in KINDS} if names is None else names
+        return Network(self.layers, dtype=dtype, engine=self.engine, order=self.order, activity=self.activity, **names)
 
     def with_input_scaling(self, mean, std):
         """The network of physical inputs: x ↦ F((x − mean) / std).
@@ -309,15 +376,15 @@ class Network(Program):
         Returns
         -------
         Network
-            Its J is ∂y/∂x for the physical x: J_F diag(1/std), in units of y per unit of x.
+            Its J is ∂y/∂x for the physical x: J_F diag(1/std), in units of y per unit of x. Names and units stay.
 
         Raises
         ------
         TypeError, ValueError
             If there is not one number for each input or for all, or `std` is zero or not finite.
         """
-        affine = Affine(scale=1 / _as_std(std), center=mean)
-        return Network((affine, *self._parts), **self._options)
+        affine = Affine(scale=1 / _as_std(std, self.names_in), center=as_real(mean, "mean", self.names_in))
+        return Network((affine, self), dtype=self.dtype)
 
     def with_output_scaling(self, mean, std):
         """The network of physical outputs: x ↦ mean + std F(x).
@@ -330,21 +397,15 @@ class Network(Program):
         Returns
         -------
         Network
-            Its J is ∂y/∂x for the physical y: diag(std) J_F, in units of y per unit of x.
+            Its J is ∂y/∂x for the physical y: diag(std) J_F, in units of y per unit of x. Names and units stay.
 
         Raises
         ------
         TypeError, ValueError
             If there is not one number for each output or for all, or `std` is zero or not finite.
         """
-        return Network((*self._parts, Affine(scale=_as_std(std), shift=mean)), **self._options)
-
-    @property
-    def _options(self):
-        """Options of a network that has more or fewer layers."""
-        order = self.order if isinstance(self.order, str) else "auto"
-        activity = None if isinstance(self.activity, tuple) else self.activity
-        return {"dtype": self.dtype, "engine": self.engine, "order": order, "activity": activity}
+        affine = Affine(scale=_as_std(std, self.names_out), shift=as_real(mean, "mean", self.names_out))
+        return Network((self, affine), dtype=self.dtype)
 
     def formula(self, symbolic=False):
         """LaTeX of F and of its Jacobian, factor by factor.
@@ -440,7 +501,8 @@ class Network(Program):
         path : str or path-like
             Which ends in ``.safetensors``. A file that exists is replaced.
         **notes : str or sequence of str
-            Kept beside the weights, for example ``description="..."``, ``units_in=["rad", "rad/s"]``.
+            Kept beside the weights, for example ``description="..."``. Names and units of the network are notes,
+            too: ``names_in=...`` writes others than its own.
 
         Raises
         ------
@@ -466,15 +528,14 @@ class Network(Program):
         """The network in a dtype, or itself if that is None or its own."""
         if dtype is None or _as_dtype(dtype, self.layers) == self.dtype:
             return self
-        return Network(self._parts, dtype=dtype, engine=self.engine, order=self.order, activity=self.activity)
+        return self._remade(dtype)
 
     def _split(self, s):
         """The networks of the layers up to s and of those after it, for `products`."""
         activity = self.activity if isinstance(self.activity, tuple) else (self.activity,) * len(self.layers)
         return tuple(
-            Network(parts, dtype=self.dtype, engine=self.engine, activity=shares)
-            for parts, shares in (
-                (_behind(self.center, self.layers[:s]), activity[:s]), (self.layers[s:], activity[s:]))
+            Network(layers, dtype=self.dtype, engine=self.engine, activity=shares)
+            for layers, shares in ((self.layers[:s], activity[:s]), (self.layers[s:], activity[s:]))
         )
 
     def __repr__(self):
@@ -495,7 +556,8 @@ class Network(Program):
 
     def __reduce__(self):
         return _make_network, (
-            PICKLE_VERSION, self.layers, self.dtype.name, self.engine, self.order, self.activity, self.center)
+            PICKLE_VERSION, self.layers, self.dtype.name, self.engine, self.order, self.activity, None,
+            {kind: getattr(self, kind) for kind in KINDS})
 
     def __copy__(self):
         return self
@@ -504,14 +566,11 @@ class Network(Program):
         return self
 
 
-def _make_network(version, layers, dtype, engine, order, activity=None, center=None):
+def _make_network(version, layers, dtype, engine, order, activity=None, center=None, names=None):
     check_pickle_version(version)
-    return Network(_behind(center, layers), dtype=dtype, engine=engine, order=order, activity=activity)
-
-
-def _behind(center, layers):
-    """What makes the network of these layers behind this center."""
-    return layers if center is None else (Affine(center=center), *layers)
+    if center is not None:  # apart from the layers, in versions before 4
+        layers = (Affine(center=center), *layers)
+    return Network(layers, dtype=dtype, engine=engine, order=order, activity=activity, **(names or {}))
 
 
 def _as_sequence(layers):
@@ -524,13 +583,14 @@ def _as_sequence(layers):
 
 
 def _as_part(layer, k):
-    if isinstance(layer, Layer | Elementwise | Affine | LayerNorm):
+    if isinstance(layer, Layer | Elementwise | Affine | LayerNorm | Network):
         return layer
     if isinstance(layer, Residual | Concatenation):
         parts = [_as_part(part, f"{k}, {i} of the block") for i, part in enumerate(layer.layers, 1)]
         return Residual(parts, layer.skip) if layer.adds else Concatenation(parts, layer.last)
     if not (isinstance(layer, tuple) and 1 <= len(layer) <= 3):
-        raise TypeError(f"layer {k}: expected a Layer or a tuple (W, b, activation), got {type(layer).__name__}")
+        raise TypeError(
+            f"layer {k}: expected a Layer, a Network or a tuple (W, b, activation), got {type(layer).__name__}")
     try:
         return Layer(*layer)
     except (TypeError, ValueError) as error:
@@ -549,8 +609,27 @@ def _as_dtype(dtype, parts):
     return found
 
 
-def _as_std(std):
-    std = as_real(std, "std")
+def _layer_in(layer, dtype):
+    """The layer with weights in a dtype, itself if they are."""
+    arrays = layer.W, layer.b, layer.center
+    if all(array is None or array.dtype == dtype for array in arrays):
+        return layer
+    with np.errstate(under="ignore"):  # a weight may be too small for float32: zero is right
+        W, b, center = (None if array is None else array.astype(dtype) for array in arrays)
+    made = Layer(W, b, layer.activation, n_carried=layer.n_carried, skips=layer.skips, **layer.parameters)
+    if center is not None:
+        center.flags.writeable = False
+    return with_center(made, center)
+
+
+def _columns(names):
+    """The labels of a table that stands for its names, or the names themselves."""
+    labels = labels_of(names)
+    return names if labels is None else labels
+
+
+def _as_std(std, names):
+    std = as_real(std, "std", names)
     if not (np.isfinite(std).all() and np.all(std != 0)):
         raise ValueError(f"std: expected finite numbers other than zero, got {std}")
     return std

@@ -155,7 +155,7 @@ class Residual:
 
     Parameters
     ----------
-    layers : sequence of Layer, Elementwise, Affine, LayerNorm, RMSNorm, Residual, Concatenation
+    layers : sequence of Layer, Elementwise, Affine, LayerNorm, RMSNorm, Residual, Concatenation, Network
         g, whose result is as wide as its argument or as what S gives.
     skip : Layer or tuple (W, b), optional
         S, without activation.
@@ -187,7 +187,7 @@ class Concatenation:
 
     Parameters
     ----------
-    layers : sequence of Layer, Elementwise, Affine, LayerNorm, RMSNorm, Residual, Concatenation
+    layers : sequence of Layer, Elementwise, Affine, LayerNorm, RMSNorm, Residual, Concatenation, Network
         g.
     last : bool
         Whether a = (g(a), a), the argument behind the result.

@@ -29,18 +29,19 @@ _halves_of: WeakKeyDictionary = WeakKeyDictionary()
 def propagate_covariance(net, x, P, Q=None):
     """J P Jᵀ + Q, see `Network.propagate_covariance`."""
     n_out, n_in = _shape_of_jacobian(net)
-    x = _arguments.as_points(x, net.n_in, "x")
-    P = _as_matrices(P, n_in, "P")
-    Q = None if Q is None else _as_matrices(Q, n_out, "Q")
+    x = _arguments.as_points(x, net.n_in, "x", net.names_in)
+    P = _as_matrices(P, n_in, "P", net.names_wrt)
+    Q = None if Q is None else _as_matrices(Q, n_out, "Q", net.names_out)
     return _evaluate(net, x, P, Q, False)
 
 
 def fisher(net, x, precision=None):
     """JᵀC⁻¹J, see `Network.fisher`."""
     n_out, _ = _shape_of_jacobian(net)
-    x = _arguments.as_points(x, net.n_in, "x")
+    x = _arguments.as_points(x, net.n_in, "x", net.names_in)
     if precision is not None:
-        precision = _arguments.as_real(precision, "precision")
+        is_diagonal = np.ndim(precision) == 1
+        precision = _arguments.as_real(precision, "precision", net.names_out, n_out, 1 if is_diagonal else 2)
         if precision.shape != (n_out,) and precision.shape[-2:] != (n_out, n_out):
             raise ValueError(f"precision: expected shape ({n_out},) for a diagonal or (..., {n_out}, {n_out}), "
                              f"got {precision.shape}")
@@ -51,8 +52,8 @@ def _shape_of_jacobian(net):
     return net.n_out, net.n_wrt
 
 
-def _as_matrices(array, n, name):
-    array = _arguments.as_real(array, name)
+def _as_matrices(array, n, name, names):
+    array = _arguments.as_real(array, name, names, n, 2)
     if array.shape[-2:] != (n, n):
         raise ValueError(f"{name}: expected shape (..., {n}, {n}), got {array.shape}")
     return array

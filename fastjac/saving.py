@@ -15,6 +15,7 @@ import os
 
 import numpy as np
 
+from fastjac._names import KINDS, as_names
 from fastjac._replacing import replacing
 
 FORMAT = "fastjac"
@@ -97,7 +98,8 @@ def dumps(value):
 
 
 def checked_notes(notes, net):
-    """The notes as text and lists of texts."""
+    """The notes as text and lists of texts, among them the names and units of the network."""
+    notes = notes | {kind: names for kind, names in own_notes(net).items() if kind not in notes}
     notes = {name: note if isinstance(note, str) else as_texts(name, note) for name, note in notes.items()}
     fault = fault_in_notes(notes, net.n_in, net.n_out)
     if fault:
@@ -105,11 +107,26 @@ def checked_notes(notes, net):
     return notes
 
 
+def own_notes(net):
+    """Names and units that the network has, by the names of notes."""
+    return {kind: list(getattr(net, kind)) for kind in KINDS if getattr(net, kind) is not None}
+
+
+def names_among(notes):
+    """The notes that are names and units of a network."""
+    return {kind: notes[kind] for kind in KINDS if kind in notes}
+
+
 def as_texts(name, note):
-    texts = list(note) if np.iterable(note) else [None]
-    if not all(isinstance(text, str) for text in texts):
+    """A list of texts; names of inputs and outputs may be integers."""
+    texts = [text.item() if isinstance(text, np.generic) else text for text in note] if np.iterable(note) else [None]
+    if not all(is_text(name, text) for text in texts):
         raise TypeError(f"expected text or a sequence of texts for the note {name!r}, got {note!r}")
     return texts
+
+
+def is_text(name, text):
+    return isinstance(text, str) or (name.startswith("names_") and type(text) is int)
 
 
 def fault_in_notes(notes, n_in, n_out):
@@ -119,4 +136,8 @@ def fault_in_notes(notes, n_in, n_out):
             if key in notes and np.shape(notes[key]) != (n,):
                 shape = np.shape(notes[key])
                 return f"expected {key!r} with one text for each of {n} {side}puts, got shape {shape}"
+            try:
+                as_names(notes.get(key), n, key)
+            except (TypeError, ValueError) as error:
+                return str(error)
     return None

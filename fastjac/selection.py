@@ -16,7 +16,7 @@ class Selection(Program):
     ----------
     network : Network
         The network; its packed weights are shared.
-    wrt, outputs : slice, sequence of int, or mask of bool, optional
+    wrt, outputs : slice, sequence of int or of names, or mask of bool, optional
         Which inputs and outputs; all of them if not given.
 
     Attributes
@@ -26,6 +26,9 @@ class Selection(Program):
         The indices; None stands for all.
     n_in, n_wrt, n_out : int
         Number of inputs of a point, of columns and of rows of J.
+    names_in, names_wrt, names_out : tuple or None
+        What these are called, where the network has names.
+    units_in, units_out : tuple or None
 
     Raises
     ------

@@ -377,6 +377,15 @@ def test_grey_box_through_pynumero(pyomo):
     np.testing.assert_allclose(nlp.evaluate_jacobian().toarray(), np.hstack([net.jacobian(x), -np.eye(2)]), atol=1e-6)
 
 
+def test_grey_box_has_the_names_of_the_network(pyomo):
+    from fastjac.adapters.pyomo import grey_box
+
+    net = make_network((3, 9, 2), ["tanh"], names_in=["a", "b", 3], names_out=["p", "q"])
+    box = grey_box(net, wrt=["3", "a"], held=[0.5], outputs=["q"])
+    assert (box.input_names(), box.output_names()) == (["3", "a"], ["q"])
+    assert grey_box(net, ["x", "y", "z"]).input_names() == ["x", "y", "z"]
+
+
 @pytest.mark.parametrize("names, message", [
     ({"input_names": ["a"]}, "names of x: expected 3, got 1"),
     ({"output_names": "abc"}, "names of y: expected 2, got 3"),

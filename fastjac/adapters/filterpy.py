@@ -15,11 +15,11 @@ class KalmanModel:
     Parameters
     ----------
     net : Network
-    state : slice, sequence of int, or mask of bool, optional
+    state : slice, sequence of int or of names, or mask of bool, optional
         Which inputs are the state, in the order of the filter; all of them if not given.
     held : array_like, shape (n_in − n_state,), optional
         The other inputs, by increasing index.
-    outputs : slice, sequence of int, or mask of bool, optional
+    outputs : slice, sequence of int or of names, or mask of bool, optional
         Which outputs; all of them if not given.
     """
 

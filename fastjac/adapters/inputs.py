@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastjac import _arguments
+from fastjac import _arguments, _names
 
 
 class Inputs:
@@ -11,11 +11,11 @@ class Inputs:
     Parameters
     ----------
     net : Network
-    wrt : slice, sequence of int, or mask of bool, optional
+    wrt : slice, sequence of int or of names, or mask of bool, optional
         Which inputs vary, in the order of the solver's vector; all of them if not given.
     held : array_like, shape (n_in − n_wrt,), or callable, optional
         The others, by increasing index: values, or, where there is time, a function of t that gives them.
-    outputs : slice, sequence of int, or mask of bool, optional
+    outputs : slice, sequence of int or of names, or mask of bool, optional
         Which outputs; all of them if not given.
     name : str
         What `wrt` is called in messages.
@@ -30,12 +30,13 @@ class Inputs:
     """
 
     def __init__(self, net, wrt=None, held=None, outputs=None, name="wrt", has_time=False):
-        self.wrt = np.arange(net.n_in) if wrt is None else _arguments.as_index(wrt, net.n_in, name)
+        self.wrt = np.arange(net.n_in) if wrt is None else _arguments.as_index(wrt, net.n_in, name, net.names_in)
         if len(np.unique(self.wrt)) < len(self.wrt):
             raise ValueError(f"{name}: expected each input once, got {wrt!r}")
         self.others = np.setdiff1d(np.arange(net.n_in), self.wrt)
         self.part = net if wrt is None and outputs is None else net.select(wrt, outputs)
         self.n_wrt, self.n_out = self.part.n_wrt, self.part.n_out
+        self._names = self.part.names_wrt, _names.chosen(net.names_in, self.others)
         self._is_whole = wrt is None
         self._name = name
         if callable(held) and not has_time:
@@ -48,7 +49,7 @@ class Inputs:
         if self._is_whole and held is None:
             return v
         x = np.empty(self.part.n_in)
-        x[self.wrt] = _arguments.as_points(v, self.n_wrt, self._name)
+        x[self.wrt] = _arguments.as_points(v, self.n_wrt, self._name, self._names[0])
         if held is None and len(self.others):
             raise ValueError(f"held: expected the {len(self.others)} inputs besides {self._name}, got None")
         x[self.others] = () if held is None else held
@@ -59,7 +60,7 @@ class Inputs:
         return self.point(v, self.held(t) if callable(self.held) else None)
 
     def _as_held(self, held):
-        held = _arguments.as_real(held, "held")
+        held = _arguments.as_real(held, "held", self._names[1])
         if held.shape != self.others.shape:
             raise ValueError(f"held: expected shape {self.others.shape}, the inputs besides {self._name}, "
                              f"got {held.shape}")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastjac import _arguments
+from fastjac import _arguments, _tables
 from fastjac.adapters.inputs import Inputs
 
 
@@ -12,10 +12,11 @@ class Residual:
     def __init__(self, net, target=None, wrt=None, held=None, outputs=None):
         self._inputs = Inputs(net, wrt, held, outputs)
         n_out = self._inputs.n_out
-        self._target = np.zeros(n_out) if target is None else _arguments.as_real(target, "target")
+        self._target = np.zeros(n_out) if target is None else _arguments.as_real(
+            target, "target", self._inputs.part.names_out)
         if self._target.shape != (n_out,):
             raise ValueError(f"target: expected shape ({n_out},), got {self._target.shape}")
-        self.n_out, self.n_wrt = n_out, self._inputs.n_wrt
+        self.part, self.n_out, self.n_wrt = self._inputs.part, n_out, self._inputs.n_wrt
         self._last = None
 
     def fun(self, v):
@@ -38,9 +39,10 @@ class Residual:
 
     def _evaluated(self, v):
         """The last point with r and J there. Solvers change their arrays in place: all three are our own."""
-        v = np.array(v, np.float64)
+        v = np.array(_tables.plain(v, "v", self.part.names_wrt), np.float64)
         last = self._last
-        if last is None or not np.array_equal(last[0], v):
+        # Bit by bit, as a zero may have a sign, and the value with it.
+        if last is None or last[0].shape != v.shape or last[0].tobytes() != v.tobytes():
             y, J = self._inputs.part.value_and_jacobian(self._inputs.point(v))
             # One assignment, as another thread may be at work with another point.
             self._last = last = v, y - self._target, J.astype(np.float64, copy=False)

@@ -12,8 +12,8 @@ def grey_box(net, input_names=None, output_names=None, wrt=None, held=None, outp
     ----------
     net : Network
     input_names, output_names : sequence of str, optional
-        Names of the variables: x0, x1, … and y0, y1, … if not given.
-    wrt, outputs : slice, sequence of int, or mask of bool, optional
+        Names of the variables: those of the network if not given, or x0, x1, … and y0, y1, … where it has none.
+    wrt, outputs : slice, sequence of int or of names, or mask of bool, optional
         Which inputs and outputs of the network they are; all of them if not given.
     held : array_like, shape (n_in − n_wrt,), optional
         The other inputs, by increasing index.
@@ -30,10 +30,11 @@ def grey_box(net, input_names=None, output_names=None, wrt=None, held=None, outp
         If there is not one name for each input and output.
     """
     residual = Residual(net, wrt=wrt, held=held, outputs=outputs)
-    shape = residual.n_out, residual.n_wrt
-    names = []
-    for given, n, letter in ((input_names, shape[1], "x"), (output_names, shape[0], "y")):
-        names.append([f"{letter}{i}" for i in range(n)] if given is None else list(given))
+    part, names = residual.part, []
+    for given, own, n, letter in (
+            (input_names, part.names_wrt, part.n_wrt, "x"), (output_names, part.names_out, part.n_out, "y")):
+        own = [f"{letter}{i}" for i in range(n)] if own is None else list(map(str, own))
+        names.append(own if given is None else list(given))
         if len(names[-1]) != n:
             raise ValueError(f"names of {letter}: expected {n}, got {len(names[-1])}")
     # Pyomo is imported when a grey box is asked for, so that the class is made here.

@@ -16,7 +16,7 @@ and for the whole network
 
 Every other array must be text (one, or a row of them) and is a note: by custom `description`,
 `domain`, `names_in`, `units_in`, `names_out`, `units_out`; the last four have one entry per input
-or output.
+or output and are those of the network.
 """
 
 import re
@@ -28,7 +28,7 @@ from fastjac.formats.errors import ModelFormatError
 from fastjac.layer import Layer
 from fastjac.network import Network
 from fastjac.parts import Affine
-from fastjac.saving import fault_in_notes
+from fastjac.saving import fault_in_notes, names_among, own_notes
 
 RESERVED = re.compile(
     r"(?P<array>[Wb])(?P<k>[1-9]\d*)|activation(?P<layer>[1-9]\d*)\.\w+|activations|n_carried|skips|center",
@@ -81,7 +81,7 @@ def from_npz(path, *, dtype=None):
             raise ModelFormatError(f"{path}: layer {k} of {n_layers}: {error}") from error
     try:
         center = [Affine(center=arrays["center"])] if "center" in arrays else []
-        return Network([*center, *layers], dtype=dtype)
+        return Network([*center, *layers], dtype=dtype, **names_among(arrays))
     except ValueError as error:
         raise ModelFormatError(f"{path}: {error}") from error
 
@@ -110,7 +110,8 @@ def save_npz(net, path, /, **notes):
     path : str or path-like
         Written as it is, no suffix is added.
     **notes : str or sequence of str
-        Kept beside the weights, for example ``description="..."``, ``units_in=["rad", "rad/s"]``.
+        Kept beside the weights, for example ``description="..."``. Names and units of the network are kept, too;
+        names that are integers become text.
 
     Raises
     ------
@@ -138,7 +139,8 @@ def save_npz(net, path, /, **notes):
         arrays["skips"] = np.array([layer.skips for layer in net.layers], int)
     if net.center is not None:
         arrays["center"] = net.center.astype(net.dtype)
-    for name, note in notes.items():
+    own = {kind: list(map(str, names)) for kind, names in own_notes(net).items() if kind not in notes}
+    for name, note in (notes | own).items():
         if RESERVED.fullmatch(name):
             raise ValueError(f"expected a name for a note that is no weight or parameter, got {name!r}")
         arrays[name] = _note(name, note)

@@ -32,7 +32,7 @@ def from_safetensors(path, *, dtype=None):
     Returns
     -------
     Network
-        With the same bits in every result, unless `dtype` is another.
+        With the same bits in every result, unless `dtype` is another, and its names and units.
 
     Raises
     ------
@@ -48,16 +48,18 @@ def from_safetensors(path, *, dtype=None):
     ]
     if arrays:
         fail(path, "arrays that the layers name", f"{next(iter(arrays))!r} beside them")
+    dense = [layer for layer in layers if isinstance(layer, Layer)]
+    fault = dense and saving.fault_in_notes(description["notes"], dense[0].n_in, dense[-1].n_out)
+    if fault:
+        raise ModelFormatError(f"{path}: {fault}")
     try:
         net = Network(
             layers, dtype=description["dtype"], engine=description["engine"],
             order=_as_tuples(description["order"]), activity=_as_tuples(description["activity"]),
+            **saving.names_among(description["notes"]),
         )
     except (TypeError, ValueError, RecursionError) as error:
         raise ModelFormatError(f"{path}: {error}") from error
-    fault = saving.fault_in_notes(description["notes"], net.n_in, net.n_out)
-    if fault:
-        raise ModelFormatError(f"{path}: {fault}")
     try:
         return net if dtype is None else net._in_dtype(dtype)
     except ValueError as error:
@@ -150,7 +152,7 @@ def _read(path):
     if not isinstance(description["layers"], list):
         fail(path, "a list as 'layers'", type(description["layers"]).__name__)
     for name, note in as_object(path, description["notes"], "notes").items():
-        if not all(isinstance(text, str) for text in (note if isinstance(note, list) else [note])):
+        if not all(saving.is_text(name, text) for text in (note if isinstance(note, list) else [note])):
             fail(path, f"text or a list of texts as the note {name!r}", f"{note!r:.40}")
     return description, arrays
 
