@@ -522,3 +522,22 @@ def test_description_that_unpacks_to_more_than_it_says(path):
         assert tracemalloc.get_traced_memory()[1] < 2**24
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("n, name, names", [
+    (1, "temperature", ("temperature",)), (3, "temperature", None), (1, "input_layer_2", None),
+    (1, "keras_tensor", None),
+])
+@pytest.mark.parametrize("kind", ["Sequential", "Functional"])
+def test_name_of_an_input_of_one_unit(tmp_path, n, name, names, kind):
+    """The name of a wider input is none of a column, and what Keras makes up is no name."""
+    layers = [dense("dense", n, 2)]
+    model = sequential(layers, n_in=n) if kind == "Sequential" else functional(layers)
+    start = model["config"]["layers"][0]
+    start["config"] |= {"batch_shape": [None, n], "name": name}
+    if kind == "Functional":
+        start["name"] = name
+        model["config"]["input_layers"] = [name, 0, 0]
+        model["config"]["layers"][1]["inbound_nodes"][0]["args"][0]["config"]["keras_history"][0] = name
+    archive(tmp_path / "net.keras", model, layers)
+    assert fj.load(tmp_path / "net.keras").names_in == names

@@ -910,3 +910,12 @@ def test_page_lists_every_operator():
 def test_deep_graph_is_no_recursion():
     body = "".join(f"t{i + 1} = Identity({'h' if i == 0 else f't{i}'}) " for i in range(3000)) + "a = Tanh(t3000)"
     assert fj.from_onnx(between_layers(body)).n_out == 2
+
+
+# --- names ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n, names", [(1, ("temperature",)), (3, None)])
+def test_name_of_an_input_of_one_unit(n, names):
+    model = parse(f"g (double[N, {n}] temperature) => (double[N, 5] y) {{ y = MatMul(temperature, W) }}", W=W[:n])
+    assert fj.from_onnx(model).names_in == names

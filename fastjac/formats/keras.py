@@ -1,6 +1,7 @@
 """Networks of Keras 3: Sequential and functional models, with skips, on any backend."""
 
 import math
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,9 @@ from fastjac.formats.links import Link, Sum, add_up, check_size, fork, steps_of
 from fastjac.formats.objects import dtype_of_weights, errors_at, fail, library_class, make_network
 from fastjac.layer import Layer
 from fastjac.parts import Affine
+
+# What Keras calls an input that nobody named.
+MADE_UP = re.compile(r"(input|input_layer|keras_tensor)(_\d+)?")
 
 
 def from_keras(model, *, dtype=None):
@@ -30,7 +34,7 @@ def from_keras(model, *, dtype=None):
     -------
     Network
         The model as ``predict`` computes it, as a function of flat points. J[i, j] is in units of output i per unit
-        of input j.
+        of input j. An input of one unit has the name that the model gives it, unless Keras made that up.
 
     Raises
     ------
@@ -40,7 +44,15 @@ def from_keras(model, *, dtype=None):
     root = Link(None, None, "from_keras", _width(model))
     chain = _after(model, _Value(root, _rank(model)), "from_keras").link.chain(root)
     dtype = dtype_of_weights(steps_of(chain)) if dtype is None else dtype
-    return make_network(_parts(chain), "from_keras", dtype)
+    return make_network(_parts(chain), "from_keras", dtype, _names(model))
+
+
+def _names(model):
+    """The name of an input of one unit, None of a wider one: a tensor's name is not that of its columns."""
+    if _width(model) != 1:
+        return None
+    name = getattr(getattr(model.inputs[0], "_keras_history", (None,))[0], "name", None)
+    return None if not isinstance(name, str) or MADE_UP.fullmatch(name) else (name,)
 
 
 # ---------------------------------------------------------------- what follows what

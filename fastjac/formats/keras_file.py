@@ -113,7 +113,8 @@ def _model(where, entry, variables, is_older):
     if class_name != "Sequential":
         return _functional(where, config, entries, layers)
     shape = _shape(layers[0]) or config.get("build_input_shape")
-    inputs = [SimpleNamespace(shape=_checked_shape(where, shape))] if shape else None
+    history = (layers[0] if type(layers[0]).__name__ == "InputLayer" else None, 0, 0)
+    inputs = [SimpleNamespace(shape=_checked_shape(where, shape), _keras_history=history)] if shape else None
     return _made(where, "Sequential", name=config.get("name"), layers=layers, inputs=inputs)
 
 

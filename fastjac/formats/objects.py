@@ -104,7 +104,7 @@ def make_norm(n, scale, shift, epsilon, place, takes_mean=True):
         return [norm] if shift is None else [norm, Affine(shift=shift)]
 
 
-def make_network(parts, source, dtype):
+def make_network(parts, source, dtype, names_in=None):
     """Network of pairs (place, part), in the dtype of its weights if `dtype` is None.
 
     What comes before the first part that has a width works unit by unit and is as wide as that.
@@ -119,7 +119,7 @@ def make_network(parts, source, dtype):
         parts = [(source, Affine(shift=np.zeros(n_in))), *parts]  # says the width and does nothing else
     dtype = dtype_of_weights(layers) if dtype is None else dtype
     try:
-        return Network([part for _, part in parts], dtype=dtype)
+        return Network([part for _, part in parts], dtype=dtype, names_in=names_in)
     except (TypeError, ValueError):
         lowering = Lowering(None)
         for place, part in parts:  # once more, to say where

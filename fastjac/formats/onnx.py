@@ -42,7 +42,7 @@ def from_onnx(model, *, input=None, output=None, dtype=None):
     -------
     Network
         J[i, j] in units of output i per unit of input j. An input or output with several axes
-        (channels, rows, columns) becomes one vector per point, in C order.
+        (channels, rows, columns) becomes one vector per point, in C order. An input of one unit gives its name.
 
     Raises
     ------
@@ -71,7 +71,9 @@ def from_onnx(model, *, input=None, output=None, dtype=None):
             n = graph.root.n
             layers = layers_of(chain, n, dtype)
             check_made(layers, n)
-            return Network([Affine(shift=np.zeros(n)), *layers], dtype=dtype)  # the first one says how many inputs
+            names = (graph.input,) if n == 1 else None  # that of a wider input is no name of a column
+            # The first part says how many inputs there are.
+            return Network([Affine(shift=np.zeros(n)), *layers], dtype=dtype, names_in=names)
     except ValueError as error:
         raise ModelFormatError(f"{where}: {error}") from error
 

@@ -45,14 +45,24 @@ def from_sklearn(estimator, *, dtype=None):
     Network
         Its value is `predict` of a regressor, `predict_proba` of a classifier: one output for each class; for two
         classes one output, the probability of ``classes_[1]``; for several labels one output for each. J[i, j] is in
-        units of the target i per unit of the feature j, as they were before any scaling.
+        units of the target i per unit of the feature j, as they were before any scaling. What was fitted to a table
+        has the names of its columns as ``names_in``.
 
     Raises
     ------
     ModelFormatError
         If the estimator is not fitted or a step is none of those above; the message names it.
     """
-    return make_network(_predictor(estimator, "from_sklearn"), "from_sklearn", dtype)
+    parts = _predictor(estimator, "from_sklearn")
+    return make_network(parts, "from_sklearn", dtype, _names_of_features(estimator))
+
+
+def _names_of_features(estimator):
+    """The columns of the table that it was fitted to, or None."""
+    while not hasattr(estimator, "feature_names_in_") and getattr(estimator, "steps", None):
+        # A pipeline has them from its first step, but not from a step that passes tables on.
+        estimator = next(step for _, step in estimator.steps if step not in (None, "passthrough"))
+    return getattr(estimator, "feature_names_in_", None)
 
 
 def _predictor(estimator, place):
