@@ -24,7 +24,7 @@ def demo():
     widths = "-".join(map(str, net.widths))
     print(f"  {widths} {net.layers[0].activation}, {net.dtype}; domain {notes['domain']}")
     print(f"  {notes['physics']}\n  {notes['accuracy']}")
-    names_in, names_out = (list(zip(notes[f"names_{s}"], notes[f"units_{s}"])) for s in ("in", "out"))
+    names_in, names_out = list(zip(net.names_in, net.units_in)), list(zip(net.names_out, net.units_out))
     print(heading("point x"))
     print(column(names_in, POINT))
     print(heading("value y = F(x)"))

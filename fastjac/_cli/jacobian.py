@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+from fastjac._cli.choices import chosen_part, names_of_jacobian, names_of_values
 from fastjac._cli.errors import CommandError
 from fastjac._cli.networks import load_file, same_file
 from fastjac._cli.points import open_points
@@ -23,35 +24,34 @@ def jacobian(arguments):
     if arguments.value is not None and same_file(*outputs):
         raise CommandError(f"expected two files for Jacobians and values, got {arguments.value!r} for both")
     net, _ = load_file(arguments)
-    points = open_points(arguments.points, arguments.key)
+    part = chosen_part(net, arguments.wrt, arguments.outputs)
+    points = open_points(arguments.points, arguments.key, net.names_in)
     if points.n_in != net.n_in:
         raise CommandError(
             f"{arguments.points}: expected points with {net.n_in} inputs as the network has, "
             f"got {points.n_in}"
         )
-    names_y = [f"y_{i}" for i in range(1, net.n_out + 1)]
-    names_J = [f"d{name}/dx_{j}" for name in names_y for j in range(1, net.n_in + 1)]
     with ExitStack() as stack:
 
         def create(path, shape, names):
             return stack.enter_context(open_result(path, points.batch_shape, shape, net.dtype, names))
 
-        J = create(arguments.output, (net.n_out, net.n_in), names_J)
-        y = create(arguments.value, (net.n_out,), names_y) if arguments.value is not None else None
+        J = create(arguments.output, (part.n_out, part.n_wrt), names_of_jacobian(part))
+        y = create(arguments.value, (part.n_out,), names_of_values(part)) if arguments.value is not None else None
         show = stack.enter_context(progress(points.n_points))
-        fill(net, points, y, J, arguments.workers, show)
+        fill(part, points, y, J, arguments.workers, show)
     return 0
 
 
-def fill(net, points, y, J, workers, show):
+def fill(part, points, y, J, workers, show):
     """Evaluate tile by tile; `y` may be None."""
-    n_tile = max(1, TILE_NBYTES // (net.dtype.itemsize * (net.n_in + net.n_out + net.n_out * net.n_in)))
+    n_tile = max(1, TILE_NBYTES // (part.dtype.itemsize * (part.n_in + part.n_out + part.n_out * part.n_wrt)))
     n_done = 0
     for x in points.tiles(n_tile):
         if y is None:
-            net.jacobian(x, out=J.rows(len(x)), workers=workers)
+            part.jacobian(x, out=J.rows(len(x)), workers=workers)
         else:
-            net.value_and_jacobian(x, out=(y.rows(len(x)), J.rows(len(x))), workers=workers)
+            part.value_and_jacobian(x, out=(y.rows(len(x)), J.rows(len(x))), workers=workers)
             y.done()
         J.done()
         n_done += len(x)

@@ -22,8 +22,9 @@ POINTS_HELP = """\
 NETWORK   .safetensors (of Network.save), .npz (arrays W1, b1, ..., activations), .nnet (text, as
           used for ACAS Xu), .keras or .h5 (of Keras; needs h5py), .onnx: see docs/files.md.
 POINTS    text with one point per line, numbers separated by blanks or commas, empty lines and
-          comments (#) ignored, a first line of names allowed; or .npy with an array of shape
-          (..., n_in); or .npz with one such array, or more and --key.
+          comments (#) ignored, a first line of names allowed: by these the columns are taken,
+          in any order, if the network has names; or .npy with an array of shape (..., n_in); or
+          .npz with one such array, or more and --key.
 RESULTS   .npy: one array of shape (..., n_out, n_in), J[..., i, j] = dy_i/dx_j, or .txt or .csv:
           one line per point, row after row of J, under a line of names.
 
@@ -87,6 +88,9 @@ def parser():
     )
     jacobian.add_argument("--value", metavar="FILE", help="write the values y as well: .npy, .txt or .csv")
     jacobian.add_argument("--key", metavar="NAME", help="which array of POINTS.npz")
+    for option, what in (("--wrt", "inputs, the columns"), ("--outputs", "outputs, the rows")):
+        jacobian.add_argument(
+            option, metavar="LIST", help=f"{what} of J that are wanted: names or numbers from 0, separated by commas")
     jacobian.add_argument(
         "--workers",
         type=n_workers,
@@ -98,8 +102,8 @@ def parser():
 
     info = commands.add_parser(
         "info",
-        help="layers, plan and formula of a network",
-        description="Layers, notes, plan of the computation and formula (LaTeX) of a network.",
+        help="names, layers, plan and formula of a network",
+        description="Names, layers, notes, plan of the computation and formula (LaTeX) of a network.",
         epilog=EXIT_STATUS,
     )
     info.add_argument(

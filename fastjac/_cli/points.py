@@ -1,7 +1,9 @@
 """Points from a file, tile by tile: text, `.npy` (memory map) and `.npz` (stream)."""
 
+import csv
 import math
 import os
+import re
 import stat
 import zipfile
 import zlib
@@ -12,7 +14,10 @@ from itertools import islice
 import numpy as np
 from numpy.lib import format as npy
 
+from fastjac import _names
 from fastjac._cli.errors import CommandError
+
+QUOTED = re.compile('"[^"]*"')
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,8 @@ class Points:
         return math.prod(self.batch_shape)
 
 
-def open_points(path, key=None):
-    """Points of the file at `path`, by its suffix.
+def open_points(path, key=None, names=None):
+    """Points of the file at `path`, by its suffix; the columns of a text with a header by `names`, if there are any.
 
     Raises
     ------
@@ -44,7 +49,9 @@ def open_points(path, key=None):
     with open(path, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise CommandError(f"expected points in a regular file, which can be read twice, got {path!r}")
-    return {".npy": _npy_points, ".npz": lambda path: _npz_points(path, key)}.get(suffix, _text_points)(path)
+    if suffix == ".npy":
+        return _npy_points(path)
+    return _npz_points(path, key) if suffix == ".npz" else _text_points(path, names)
 
 
 def _npy_points(path):
@@ -123,25 +130,34 @@ def _check(path, shape, dtype):
         raise CommandError(f"{path}: expected points of shape (..., n_in), got shape {shape}")
 
 
-def _text_points(path):
+def _text_points(path, names):
+    labels, header = _header(path, names)
+    columns = None
+    if labels is not None and names is not None:
+        try:
+            columns = _names.places(names, labels, f"{path}, line {header}").tolist()
+        except ValueError as error:
+            raise CommandError(str(error)) from error
     # Two passes: the first counts and checks, so that faults are found before any work is done and
     # the result can be laid out.
-    n_points, n_in = 0, None
-    for number, fields in _records(path):
-        n_in = len(fields) if n_in is None else n_in
-        if len(fields) != n_in:
-            raise CommandError(f"{path}, line {number}: expected {n_in} numbers as before, got {len(fields)}")
-        _numbers(path, number, fields)
+    n_points, n_fields = 0, None if columns is None else len(labels)
+    for number, fields in _records(path, header):
+        n_fields = len(fields) if n_fields is None else n_fields
+        if len(fields) != n_fields:
+            raise CommandError(f"{path}, line {number}: expected {n_fields} numbers as before, got {len(fields)}")
+        _numbers(path, number, fields, columns)
         n_points += 1
-    if n_in is None:
+    if not n_points:
         raise CommandError(f"{path}: expected one point per line, got no numbers at all")
+    n_in = n_fields if columns is None else len(columns)
 
     def tiles(n):
-        records = _records(path)
+        records = _records(path, header)
         left = n_points
         while left:
-            rows = [_numbers(path, number, fields) for number, fields in islice(records, min(n, left))]
-            if len(rows) != min(n, left) or any(len(row) != n_in for row in rows):
+            rows = [_numbers(path, number, fields, columns)
+                    for number, fields in islice(records, min(n, left)) if len(fields) == n_fields]
+            if len(rows) != min(n, left):
                 raise CommandError(f"{path}: expected the file to stay as it is, got a change while reading")
             yield np.array(rows)
             left -= len(rows)
@@ -149,24 +165,56 @@ def _text_points(path):
     return Points((n_points,), n_in, tiles)
 
 
-def _records(path):
-    """Line number and fields of each point, without comments, empty lines and a first line of names."""
-    first = True
+def _header(path, names):
+    """Labels of the columns and the number of the line that has them; None and 0 if there is none.
+
+    It is the first line that is not empty, if none of its fields is a number, or all names are among them; or a
+    comment before it that is a list of the names.
+    """
+    names = None if names is None else set(map(str, names))
+    for number, line in _lines(path):
+        if names is not None and line.startswith("#"):
+            fields = [field.strip() for field in _fields(line[1:])]
+            if set(fields) == names and len(fields) == len(names):
+                return fields, number
+        line = line.partition("#")[0].strip()
+        if line:
+            fields = [field.strip() for field in _fields(line)]
+            is_header = not any(map(_is_number, fields)) or (names is not None and names <= set(fields))
+            return (fields, number) if is_header else (None, 0)
+    return None, 0
+
+
+def _records(path, header):
+    """Line number and fields of each point, without comments, empty lines and the line `header`."""
+    for number, line in _lines(path):
+        line = line.partition("#")[0].strip()
+        if line and number != header:
+            yield number, _fields(line)
+
+
+def _lines(path):
+    """Line number and text without blanks around it."""
     with open(path, encoding="utf-8-sig") as file:
         try:
             for number, line in enumerate(file, start=1):
-                line = line.partition("#")[0].strip()
-                if not line:
-                    continue
-                fields = line.removesuffix(",").split(",") if "," in line else line.split()
-                if not (first and not any(map(_is_number, fields))):
-                    yield number, fields
-                first = False
+                yield number, line.strip()
         except UnicodeDecodeError as error:
             raise CommandError(
                 f"{path}: expected text in UTF-8 (or a .npy, .npz file), "
                 f"got the byte 0x{error.object[error.start]:02x}"
             ) from error
+
+
+def _fields(line):
+    """What stands between commas or, without these, between blanks; a field in quotes may hold both."""
+    if '"' in line:
+        delimiter = "," if "," in QUOTED.sub("", line) else " "
+        try:
+            return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True), [])
+        except csv.Error:  # quotes that mean something else, such as inches
+            pass
+    return line.removesuffix(",").split(",") if "," in line else line.split()
 
 
 def _is_number(field):
@@ -177,7 +225,10 @@ def _is_number(field):
     return "_" not in field  # a number to Python, a name to everybody else
 
 
-def _numbers(path, number, fields):
+def _numbers(path, number, fields, columns=None):
+    """The numbers in a line, or in these columns of it."""
+    if columns is not None:
+        fields = [fields[column] for column in columns]
     for field in fields:
         if not _is_number(field):
             raise CommandError(f"{path}, line {number}: expected a number, got {field.strip()[:40]!r}")

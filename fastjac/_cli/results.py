@@ -1,5 +1,6 @@
 """Results to a file, tile by tile: `.npy` (memory map), `.txt` and `.csv`."""
 
+import csv
 import errno
 import math
 import os
@@ -32,7 +33,7 @@ def open_result(path, batch_shape, shape, dtype, names):
         if os.path.splitext(path)[1].lower() == ".npy":
             result = _Npy(path, part, batch_shape, shape, dtype)
         else:
-            result = _Text(part, shape, dtype, names, csv=path.lower().endswith(".csv"))
+            result = _Text(part, shape, dtype, names, is_csv=path.lower().endswith(".csv"))
         try:
             yield result
         finally:
@@ -66,11 +67,14 @@ class _Npy:
 
 
 class _Text:
-    def __init__(self, part, shape, dtype, names, csv):
+    def __init__(self, part, shape, dtype, names, is_csv):
         self._file = open(part, "w", encoding="utf-8", newline="\n")
         self._shape, self._dtype = shape, dtype
-        self._separator = "," if csv else " "
-        self._file.write(("" if csv else "# ") + self._separator.join(names) + "\n")
+        self._separator = "," if is_csv else " "
+        self._file.write("" if is_csv else "# ")
+        # Names with a separator are quoted; what would end the line is not part of a name here.
+        csv.writer(self._file, delimiter=self._separator, lineterminator="\n").writerow(
+            " ".join(name.splitlines()) for name in names)
 
     def rows(self, n):
         self._tile = np.empty((n, *self._shape), self._dtype)
