@@ -39,7 +39,7 @@ def train(n_points=2048, n_iterations=250, report=print):
 def error_of_rates(net, n_points=4096):
     """Root mean square of the relative errors of all rates at new points."""
     x = BOX.sample(n_points, seed=3)
-    return np.sqrt(np.mean((fj.Network(net.layers[:-1])(x) / np.exp(log_rates(x)) - 1) ** 2))
+    return np.sqrt(np.mean((fj.Network(net.parts[:-1])(x) / np.exp(log_rates(x)) - 1) ** 2))
 
 
 def accuracy(net):

@@ -32,7 +32,7 @@ CLASSES = {"clear": (-1, 0), "cloud below 1": (0, 1), "cloud 1 to 5": (1, 5), "c
 
 def network():
     """FLiES-ANN in double precision, 14 inputs, with three of its seven outputs."""
-    *hidden, last = fj.from_keras_file(packages.folder("FLiESANN", "fliesann h5py") / "FLiESANN.h5").layers
+    *hidden, last = fj.from_keras_file(packages.folder("FLiESANN", "fliesann h5py") / "FLiESANN.h5").parts
     return fj.Network([*hidden, fj.Layer(last.W[:, OUTPUTS], last.b[OUTPUTS])], dtype=float)
 
 

@@ -28,7 +28,7 @@ def train(x, labels, **options):
 
     options = {"hidden_layer_sizes": (32, 32), "alpha": 1.0, "max_iter": 500} | options
     classifier = MLPClassifier(activation="tanh", solver="lbfgs", random_state=0, **options).fit(x, labels)
-    *hidden, last = fj.from_sklearn(classifier).layers
+    *hidden, last = fj.from_sklearn(classifier).parts
     return fj.Network([*hidden, fj.Layer(last.W, last.b)])  # without the softmax
 
 
